@@ -1,0 +1,75 @@
+# One front door: every job is one short target, and CI calls nothing else. Needs make and Python >= 3.11.
+PYTHON    ?= python3
+VENV      ?= .venv
+ORIGINALS ?= $(error say where the original vectors are: make vectors ORIGINALS=FOLDER)
+
+BIN  := $(VENV)/bin
+PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PINS := pyproject.toml constraints.txt
+RUN  := pqvalidate-runs/first-run-$(shell date -u +%Y%m%d-%H%M%S)
+CODE := src tests benchmarks vectors docs/conf.py
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fix golden vectors mutants bench docs
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: $(VENV)/.ready-run ## validate a real implementation, sign a certificate and verify it
+	@mkdir -p $(RUN)
+	$(BIN)/pqvalidate run openssl --out $(RUN)/bundle
+	$(BIN)/pqvalidate keygen --out $(RUN)/demo-key
+	$(BIN)/pqvalidate certify $(RUN)/bundle --key $(RUN)/demo-key/signing-key.json --out $(RUN)/certificate.json
+	$(BIN)/pqvalidate verify $(RUN)/certificate.json --trust $(RUN)/demo-key/trust.json
+	@printf '\n%s\n' 'Done. Where to look next:' \
+	  '  $(RUN)/bundle             the evidence: what was planned, run and seen' \
+	  '  $(RUN)/certificate.json   the signed certificate' \
+	  '  $(BIN)/pqvalidate vendors       the other implementations that can be validated here' \
+	  '  docs/tutorial/first-run.md      what you just saw, step by step' \
+	  '  docs/howto/attach-python.md     the same for your own implementation'
+
+test: $(VENV)/.ready-all ## run the tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.ready-all ## lint, format, types, layers, documentation
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(MAKE) --no-print-directory docs
+
+fix: $(VENV)/.ready-all ## mend what the linter and the formatter can mend
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+golden: $(VENV)/.ready-all ## rewrite the golden files and the help texts in the documentation; review the difference
+	PQV_UPDATE_GOLDEN=1 $(BIN)/python -m pytest tests/golden tests/house_rules/test_help_blocks.py
+
+vectors: $(VENV)/.ready-all ## pack vectors/ again from a folder of the originals: make vectors ORIGINALS=FOLDER
+	$(BIN)/python vectors/pack.py $(ORIGINALS)
+
+mutants: $(VENV)/.ready-all ## show that every check kills its mutant
+	$(BIN)/python -m pytest tests/mutants
+
+bench: $(VENV)/.ready-all ## measure the cost of our own harness
+	$(BIN)/python -m pytest benchmarks
+
+docs: $(VENV)/.ready-all ## build the documentation into docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+# Set-up. A stamp is renewed when the dependencies or the pins change. The build backend comes first and without build
+# isolation, because pip applies the pins of constraints.txt to nothing that it installs in isolation.
+$(VENV)/.ready-run: EXTRAS := vendors
+$(VENV)/.ready-all: EXTRAS := vendors,bench,docs,dev
+$(VENV)/.ready-%: $(PINS) | $(VENV)/bin/python
+	@echo "Setting up $(VENV) with [$(EXTRAS)]: a minute or two, once" >&2
+	@$(PIP) install -c constraints.txt hatchling
+	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[$(EXTRAS)]'
+	@touch $@
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "pqvalidate needs Python 3.11 or later; $(PYTHON) is older or missing. Try: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu install python3-venv" >&2; exit 1; }

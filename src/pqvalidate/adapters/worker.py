@@ -1,0 +1,248 @@
+"""The process in which vendor code runs: reads calls, makes them, writes one reply each. It knows no expectation.
+
+Started by ``adapters.host`` as ``python -I -B -m pqvalidate.adapters.worker FD``; FD is a private socket. Descriptor 1
+leads to the log, so nothing that vendor code prints can look like a reply. Each reply is sent before the next call
+is made, so a crash belongs to exactly one call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pqvalidate.adapters.framing import FrameBuffer, pack
+from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Operation
+from pqvalidate.algorithms import PARAMETER_SETS
+
+LOADERS = {
+    "load_decapsulation_key": "decapsulate",
+    "load_decapsulation_key_from_seed": "decapsulate",
+    "load_encapsulation_key": "encapsulate",
+}
+_PR_SET_PDEATHSIG = 1
+_SIGKILL = 9
+
+
+def operations_of(parameter_set: str) -> dict[str, Operation]:
+    """Return the table of operations for the kind of ``parameter_set``."""
+    return KEM_OPERATIONS if PARAMETER_SETS[parameter_set].kind == "kem" else SIGNATURE_OPERATIONS
+
+
+def limit_resources(limits: dict[str, int]) -> None:
+    """Bound memory and file sizes of this process, in bytes; where the platform has no such limit, do nothing."""
+    with contextlib.suppress(ImportError):
+        import resource  # noqa: PLC0415  (absent on Windows)
+
+        for name, value in (
+            ("RLIMIT_AS", limits["memory_bytes"]),
+            ("RLIMIT_FSIZE", limits["file_bytes"]),
+            ("RLIMIT_CORE", 0),
+            ("RLIMIT_NOFILE", limits["descriptors"]),
+        ):
+            number = getattr(resource, name)
+            hard = resource.getrlimit(number)[1]
+            soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(number, (soft, soft))
+
+
+def die_with_parent() -> None:
+    """Ask the kernel (Linux) to end this process when the thread that started it ends."""
+    import ctypes  # noqa: PLC0415  (costs 5 ms, and only Linux needs it)
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL)
+
+
+class Subject:
+    """The implementation under test inside this process: one object per parameter set, and loaded keys."""
+
+    def __init__(self, factory: Callable[[str], object], sets: list[str]) -> None:
+        self.objects: dict[str, object] = {}
+        self.refused: dict[str, str] = {}
+        self.handles: dict[int, Any] = {}
+        for name in sets:
+            try:
+                self.objects[name] = factory(name)
+            except (ValueError, NotImplementedError) as error:
+                self.refused[name] = str(error)
+
+    def hello(self) -> dict[str, Any]:
+        """Return which operations exist, and which optional inputs they cannot take."""
+        offered: dict[str, list[str]] = {}
+        without: dict[str, list[str]] = {}
+        for name, implementation in self.objects.items():
+            table = operations_of(name)
+            offered[name] = [op for op in table if callable(getattr(implementation, op, None))]
+            without[name] = [f"{op}.{opt}" for op in offered[name] for opt in _missing(implementation, op, table[op])]
+        return {"protocol": 1, "operations": offered, "without": without, "refused": self.refused}
+
+    def call(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make one call and return its outputs by name."""
+        name, inputs = request["op"], request.get("in", {})
+        if name == "release":
+            self.handles.pop(inputs["handle"], None)
+            return {}
+        if "handle" in inputs:
+            return self._call_loaded(name, inputs)
+        operation = operations_of(request["set"])[name]
+        arguments = [inputs[field] for field in operation.inputs if field in inputs]
+        method = getattr(self.objects[request["set"]], name)
+        if len(arguments) == len(operation.inputs) or not operation.optional:
+            result = method(*arguments)
+        else:
+            positional = [inputs[field] for field in operation.inputs if field not in operation.optional]
+            given = [f for f in operation.optional if f in inputs]
+            named = {_parameter(method, f): inputs[f] for f in given}
+            result = method(*positional, **named)
+        if name in LOADERS:
+            number = len(self.handles) + 1
+            self.handles[number] = result
+            return {"handle": number}
+        return _outputs(operation.outputs, result)
+
+    def _call_loaded(self, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        key = self.handles[inputs["handle"]]
+        if name == "decapsulate":
+            return _outputs(("k",), key.decapsulate(inputs["c"]))
+        return _outputs(("k", "c"), key.encapsulate())
+
+
+_ALIASES = {"rnd": ("rnd", "rnd32"), "context": ("context", "ctx"), "hash": ("hash_name", "hash")}
+
+
+def _parameter(method: Callable[..., object], field: str) -> str:
+    names = _parameters(method)
+    if names is None:
+        return _ALIASES[field][0]
+    return next((alias for alias in _ALIASES[field] if alias in names), field)
+
+
+def _parameters(method: Callable[..., object]) -> list[str] | None:
+    try:
+        return list(inspect.signature(method).parameters)
+    except (TypeError, ValueError):  # a method written in C without a signature: assume that it takes everything
+        return None
+
+
+def _missing(implementation: object, name: str, operation: Operation) -> list[str]:
+    names = _parameters(getattr(implementation, name))
+    if names is None:
+        return []
+    return [f for f in operation.optional if not any(alias in names for alias in _ALIASES[f])]
+
+
+def _outputs(names: tuple[str, ...], result: object) -> dict[str, Any]:
+    values = (result,) if len(names) == 1 else result
+    if not isinstance(values, tuple) or len(values) != len(names):
+        msg = f"returned {_shape(result)} where ({', '.join(names)}) is expected"
+        raise TypeError(msg)
+    checked: dict[str, Any] = {}
+    for name, value in zip(names, values, strict=True):
+        wanted: type = bool if name == "valid" else bytes
+        if wanted is bytes and isinstance(value, (bytearray, memoryview)):
+            checked[name] = bytes(value)
+        elif isinstance(value, wanted):
+            checked[name] = value
+        else:
+            msg = f"returned {_shape(value)} for {name}; the interface asks for {wanted.__name__}"
+            raise TypeError(msg)
+    return checked
+
+
+def _shape(value: object) -> str:
+    return f"a tuple of {len(value)}" if isinstance(value, tuple) else f"a value of type {type(value).__name__}"
+
+
+def answer(subject: Subject, request: dict[str, Any]) -> dict[str, Any]:
+    """Return the reply to one request: ``ok``, ``rejected`` or ``error``, with the request's id."""
+    number = request.get("id")
+    try:
+        if request["op"] == "measure":
+            return {"id": number, "ok": _measure(subject, request)}
+        return {"id": number, "ok": subject.call(request)}
+    except ValueError as error:
+        return {"id": number, "rejected": _describe(error)}
+    except BaseException as error:  # noqa: BLE001  (vendor code may raise anything; panics of Rust are BaseException)
+        if isinstance(error, (SystemExit, KeyboardInterrupt)):
+            raise
+        return {"id": number, "error": f"{type(error).__name__}: {_describe(error)}"}
+
+
+def _describe(error: BaseException) -> str:
+    with contextlib.suppress(Exception):
+        return str(error)[:500].encode("utf-8", "backslashreplace").decode()
+    return type(error).__name__
+
+
+def _measure(subject: Subject, request: dict[str, Any]) -> dict[str, Any]:
+    """Time ``rounds`` calls in here, so that isolation never blurs a figure: nanoseconds of each call."""
+    first, second = request["call"], request.get("alternate")
+    times: list[int] = []
+    for index in range(int(request["rounds"])):
+        chosen = second if second is not None and index % 2 else first
+        before = time.perf_counter_ns()
+        subject.call(chosen)
+        times.append(time.perf_counter_ns() - before)
+    return {"ns": times}
+
+
+def load(target: str, path: list[str]) -> Callable[[str], object]:
+    """Import ``module:callable`` with ``path`` in front of the import path."""
+    sys.path[:0] = path
+    module, _, attribute = target.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in attribute.split("."):
+        found = getattr(found, part)
+    return found  # type: ignore[no-any-return]
+
+
+def version_of(target: str) -> str:
+    """Return what the adapter module's optional function ``version()`` says, or the empty string."""
+    found = getattr(sys.modules[target.partition(":")[0]], "version", None)
+    return str(found()) if callable(found) else ""
+
+
+def main() -> None:
+    """Serve one host until the socket closes."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    channel.set_inheritable(False)
+    channel.setblocking(True)
+    buffer = FrameBuffer()
+
+    def receive() -> dict[str, Any] | None:
+        while (message := buffer.next()) is None:
+            data = channel.recv(1 << 18)
+            if not data:
+                return None
+            buffer.feed(data)
+        return message
+
+    config = receive()
+    if config is None:
+        return
+    if config["die_with_parent"]:
+        die_with_parent()
+    limit_resources(config["limits"])
+    try:
+        factory = load(config["target"], config["path"])
+        subject = Subject(factory, config["sets"])
+        version = version_of(config["target"]) if config["ask_version"] else ""
+        channel.sendall(pack({"ok": {**subject.hello(), "version": version}}))
+    except Exception as error:  # noqa: BLE001  (vendor code at import time may raise anything)
+        channel.sendall(pack({"error": f"{type(error).__name__}: {_describe(error)}"}))
+        return
+    while (request := receive()) is not None:
+        channel.sendall(pack(answer(subject, request)))
+
+
+if __name__ == "__main__":
+    main()
+    sys.stdout.flush()
+    os._exit(0)  # no vendor exit hook may hang a worker that has done its work

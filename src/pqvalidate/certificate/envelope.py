@@ -1,0 +1,137 @@
+"""The signed envelope (DSSE, version 1): payload, payload type and signatures; read strictly, checked by key family."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
+
+from pqvalidate.certificate.keys import SCHEMES, Family, SigningKey, TrustedKey, TrustedValidator
+from pqvalidate.certificate.predicate import PAYLOAD_TYPE
+from pqvalidate.documents import Record, parse_json, read_bytes, to_json, to_record
+from pqvalidate.errors import InputError
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # public, but not listed in __all__
+
+MOST_BYTES = 16 * 1024 * 1024
+"""Largest certificate file that is read; a realistic one has 30 to 300 kB."""
+
+_MOST_SIGNATURES = 16
+_WHAT = "a certificate that `pqvalidate certify` has written"
+_REMEDY = "Use the certificate as it was issued; ask the validator for it again"
+
+
+class SignatureLine(Record):
+    """One signature in base64; ``keyid`` is a hint that anybody can write and decides nothing."""
+
+    sig: str
+    keyid: str = ""
+
+
+class Envelope(Record, rename="camel"):
+    """A DSSE envelope; unknown members are refused, so nothing unsigned can travel in it."""
+
+    payload: str
+    payload_type: str
+    signatures: Annotated[tuple[SignatureLine, ...], Meta(max_length=_MOST_SIGNATURES)]
+
+
+class OpenedEnvelope(Record):
+    """An envelope whose base64 is decoded: what was signed, and the signatures over it."""
+
+    payload: bytes
+    payload_type: str
+    signatures: tuple[bytes, ...]
+
+
+def seal(body: bytes, key: SigningKey) -> bytes:
+    """Return the envelope as JSON: ``body`` signed by both keys of a validator, the classical one first."""
+    from securesystemslib.dsse import Envelope as StockEnvelope  # noqa: PLC0415  (30 ms, needed by certificates only)
+    from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]  # noqa: PLC0415
+
+    envelope = StockEnvelope(body, PAYLOAD_TYPE, {})
+    for family in SCHEMES:
+        public = next(trusted for trusted in key.public.keys if trusted.family == family)
+        envelope.sign(CryptoSigner(key.secret[family], _stock_key(public)))
+    document = envelope.to_dict()
+    signatures = tuple(SignatureLine(keyid=line["keyid"], sig=line["sig"]) for line in document["signatures"])
+    return to_json(Envelope(payload=document["payload"], payload_type=document["payloadType"], signatures=signatures))
+
+
+def read_envelope(path: Path) -> OpenedEnvelope:
+    """Read the outside of a certificate; what is inside is not looked at before its signatures are found good.
+
+    Raises:
+        InputError: the file is missing, over 16 MiB, or no envelope: wrong members, duplicate keys, loose base64.
+
+    """
+    return parse_envelope(read_bytes(path, _WHAT), path)
+
+
+def parse_envelope(data: bytes, file: object) -> OpenedEnvelope:
+    """Return the envelope in ``data``; ``file`` is its name in errors, which are those of ``read_envelope``."""
+    if len(data) > MOST_BYTES:
+        raise InputError(file, "", f"is larger than {MOST_BYTES} bytes", f"Check that this is {_WHAT}")
+    envelope = to_record(parse_json(data, file, _WHAT), Envelope, file, _REMEDY)
+    return OpenedEnvelope(
+        payload=_decode(envelope.payload, file, "payload"),
+        payload_type=envelope.payload_type,
+        signatures=tuple(
+            _decode(line.sig, file, f"signatures[{index}].sig") for index, line in enumerate(envelope.signatures)
+        ),
+    )
+
+
+def _decode(text: str, file: object, place: str) -> bytes:
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise InputError(file, place, "is not base64", _REMEDY) from None
+    # Python ignores stray bits in the last character; two texts for one payload are one too many.
+    if base64.b64encode(data).decode() != text:
+        raise InputError(file, place, "is not canonical base64", _REMEDY)
+    return data
+
+
+def signed_by(envelope: OpenedEnvelope, validators: Sequence[TrustedValidator]) -> dict[str, dict[Family, TrustedKey]]:
+    """Return which validators made a valid signature, by their id, with one key for each family.
+
+    Each signature is tried with each trusted key: what the envelope says about keys is ignored. Signatures by keys
+    that nobody trusts have no effect.
+    """
+    from securesystemslib.dsse import Envelope as StockEnvelope  # noqa: PLC0415
+
+    # DSSE pre-authentication encoding: binds the payload type and both lengths.
+    message = StockEnvelope(envelope.payload, envelope.payload_type, {}).pae()
+    found: dict[str, dict[Family, TrustedKey]] = {}
+    for validator in validators:
+        for key in validator.keys:
+            if any(_valid(key, signature, message) for signature in envelope.signatures):
+                found.setdefault(validator.id, {}).setdefault(key.family, key)
+    return found
+
+
+def _valid(key: TrustedKey, signature: bytes, message: bytes) -> bool:
+    from securesystemslib.exceptions import UnverifiedSignatureError  # noqa: PLC0415
+    from securesystemslib.signer import Signature  # type: ignore[attr-defined]  # noqa: PLC0415
+
+    stock = _stock_key(key)
+    try:
+        stock.verify_signature(Signature(stock.keyid, signature.hex()), message)
+    except UnverifiedSignatureError:  # and its subclass VerificationError: a signature of another kind or length
+        return False
+    return True
+
+
+def _stock_key(key: TrustedKey) -> SSlibKey:
+    """Return the key for securesystemslib, with the SPKI hash as its identifier and the scheme pinned to its family."""
+    from cryptography.hazmat.primitives.serialization import load_der_public_key  # noqa: PLC0415
+    from securesystemslib.signer import SSlibKey as StockKey  # type: ignore[attr-defined]  # noqa: PLC0415
+
+    public = load_der_public_key(base64.b64decode(key.spki))
+    return StockKey.from_crypto(public, keyid=key.spki_sha256, scheme=SCHEMES[key.family])

@@ -1,0 +1,173 @@
+"""Issuing a certificate: from a bundle on disk to a signed file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pqvalidate.bundle import read_cases, read_evidence, read_opening
+from pqvalidate.certificate.consistency import problems
+from pqvalidate.certificate.envelope import parse_envelope, seal, signed_by
+from pqvalidate.certificate.keys import SCHEMES, SigningKey, write_new
+from pqvalidate.certificate.predicate import PAYLOAD_TYPE, Digests, Material, Statement, format_time
+from pqvalidate.certificate.statement import build_statement
+from pqvalidate.digests import directory_digests, file_digests
+from pqvalidate.documents import canonical, to_record
+from pqvalidate.errors import InputError, PqvalidateError, UsageError
+from pqvalidate.evidence import CaseRecord, Evidence, summarise
+
+_REMEDY = "Use the bundle as `pqvalidate run` wrote it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateFile:
+    """What was issued: where, under which identifier, the SHA-256 of the signed body, its outcome and last day."""
+
+    path: Path
+    id: str
+    body_sha256: str
+    outcome: str
+    not_after: str
+
+
+def certify(
+    bundle: Path,
+    key: SigningKey,
+    out: Path,
+    *,
+    now: datetime,
+    valid_days: int = 365,
+    cert_id: str | None = None,
+) -> CertificateFile:
+    """Issue a certificate for a finished bundle: check the bundle, state the facts, sign them twice, write the file.
+
+    A failed or unfinished validation is issued too, with its outcome; nothing is withheld. ``now`` is the time of
+    issue, ``valid_days`` the days (1 to 1826) from then, ``cert_id`` a new identifier unless given.
+
+    Raises:
+        InputError: the bundle is missing, interrupted, malformed, or its parts contradict each other.
+        UsageError: ``out`` exists or cannot be written, or the key is not trusted for the whole validity.
+
+    """
+    if out.exists():
+        raise UsageError(f"{out} exists and is never overwritten; choose another --out")
+    evidence = _checked(bundle)
+    issued_at = _issue_time(now, valid_days, key)
+    cert_id = cert_id or _new_id(evidence, key, issued_at)
+    tree = build_statement(
+        evidence,
+        key.validator,
+        issued_at=issued_at,
+        valid_days=valid_days,
+        cert_id=cert_id,
+        materials=_materials(bundle),
+    )
+    statement = to_record(tree, Statement, bundle / "evidence.json", _REMEDY)
+    wrong = problems(statement)
+    if wrong:
+        raise InputError(bundle / "evidence.json", "", f"no certificate can be made: {wrong[0]}", _remedy(wrong[0]))
+    body = canonical(tree)
+    envelope = seal(body, key)
+    _check_seal(envelope, body, key)
+    write_new(out, envelope, mode=0o644)
+    return CertificateFile(
+        path=out,
+        id=cert_id,
+        body_sha256=hashlib.sha256(body).hexdigest(),
+        outcome=statement.predicate.results.outcome,
+        not_after=statement.predicate.validity.not_after,
+    )
+
+
+def _checked(bundle: Path) -> Evidence:
+    """Return the evidence of a bundle whose plan, cases and results agree with each other."""
+    evidence = read_evidence(bundle)
+    place = bundle / "evidence.json"
+    if evidence.status != "complete":
+        raise InputError(place, "status", "the run was interrupted", "Finish it with `pqvalidate run ... --resume`")
+    opening = read_opening(bundle)
+    for name in ("tool", "subject", "plan"):
+        if getattr(opening, name) != getattr(evidence.facts, name):
+            raise InputError(bundle / "plan.json", name, "differs from the one in evidence.json", _REMEDY)
+    problem = _recount(evidence, read_cases(bundle))
+    if problem:
+        raise InputError(bundle / "cases.jsonl", "", problem, _REMEDY)
+    if not evidence.facts.subject.artefacts:
+        raise InputError(
+            place, "facts.subject.artefacts", "names no artefact, so a certificate would bind to nothing",
+            "Name the files of the product under [[artefacts]] in its manifest and run again",
+        )  # fmt: skip
+    return evidence
+
+
+def _recount(evidence: Evidence, cases: Iterable[CaseRecord]) -> str | None:
+    """Return how the single cases contradict the results, or None."""
+    steps, results = evidence.facts.plan.steps, evidence.facts.results
+    by_step: list[list[CaseRecord]] = [[] for _ in steps]
+    for case in cases:
+        if not 0 <= case.step < len(steps):
+            return f"case {case.case!r} belongs to step {case.step}, which is not planned"
+        by_step[case.step].append(case)
+    for step, result, own in zip(steps, results, by_step, strict=True):
+        seen = summarise(result.step, step.cases, own)
+        counts = [(r.passed, r.failed, r.errors, r.faults) for r in (seen, result)]
+        # A step that was never begun carries no digest.
+        digest = seen.cases_digest if own or result.cases_digest else ""
+        if counts[0] != counts[1] or digest != result.cases_digest:
+            return f"the cases of step {result.step} ({step.check}, {step.parameter_set}) are not those of its result"
+    return None
+
+
+def _issue_time(now: datetime, valid_days: int, key: SigningKey) -> str:
+    try:
+        issued_at, not_after = format_time(now), format_time(now + timedelta(days=valid_days))
+    except OverflowError:
+        raise UsageError(f"{valid_days} days from now is no date") from None
+    except ValueError:
+        raise UsageError("the time of issue must name its zone") from None
+    public = key.public
+    if not public.not_before <= issued_at or not_after > public.not_after:
+        raise UsageError(
+            f"the signing key is trusted from {public.not_before} to {public.not_after}; a certificate from "
+            f"{issued_at} to {not_after} would outlive it: choose fewer --valid-days or make a new key"
+        )
+    return issued_at
+
+
+def _new_id(evidence: Evidence, key: SigningKey, issued_at: str) -> str:
+    """Return an identifier that follows from what was tested, by whom and when: the same input gives the same one."""
+    seed = canonical([evidence.facts_digest, key.validator.id, issued_at])
+    return f"PQV-{issued_at[:4]}-{hashlib.sha256(seed).hexdigest()[:16]}"
+
+
+def _materials(bundle: Path) -> list[Material]:
+    media = {
+        "evidence.json": "application/json", "plan.json": "application/json", "cases.jsonl": "application/jsonl",
+    }  # fmt: skip
+    try:
+        found = [(name, kind, file_digests(bundle / name)) for name, kind in media.items()]
+        if (bundle / "samples").is_dir():
+            found.append(("samples/", "application/x.pqvalidate-tree", directory_digests(bundle / "samples")))
+    except OSError as error:
+        raise InputError(bundle, "", f"cannot be read: {error.strerror}", _REMEDY) from None
+    return [
+        Material(name=name, media_type=kind, digest=Digests(sha256=short, sha512=long))
+        for name, kind, (short, long, _) in found
+    ]
+
+
+def _remedy(problem: str) -> str:
+    if problem.startswith("environment"):
+        return "Check the clock of this machine and of the one that ran the tests"
+    return _REMEDY
+
+
+def _check_seal(envelope: bytes, body: bytes, key: SigningKey) -> None:
+    """Verify what was just signed: a signature that was damaged in the making can betray an ECDSA key."""
+    document = parse_envelope(envelope, "the new certificate")
+    found = signed_by(document, [key.public]).get(key.public.id, {})
+    if document.payload != body or document.payload_type != PAYLOAD_TYPE or set(found) != set(SCHEMES):
+        raise PqvalidateError("a signature that was just made does not verify; nothing was written")

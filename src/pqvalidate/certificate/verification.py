@@ -1,0 +1,259 @@
+"""Verifying a certificate: who signed it, whether it holds now, and whether it is about the files at hand.
+
+The order matters: signatures first, over the bytes as they came; only bytes that two keys of one trusted validator have
+signed are parsed at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from pqvalidate.certificate.consistency import problems
+from pqvalidate.certificate.envelope import OpenedEnvelope, read_envelope, signed_by
+from pqvalidate.certificate.keys import Family, Trust, TrustedKey, TrustedValidator, load_trust
+from pqvalidate.certificate.predicate import PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, Statement, format_time
+from pqvalidate.digests import directory_digests, file_digests
+from pqvalidate.documents import Record, canonical, parse_json, to_record
+from pqvalidate.errors import InputError, UsageError
+
+Decision: TypeAlias = Literal["valid", "invalid", "expired"]
+EXIT_CODES: dict[Decision, int] = {"valid": 0, "invalid": 1, "expired": 1}
+
+_WHAT = "a certificate whose signed body is a canonical in-toto statement"
+_REMEDY = "Ask the validator for a corrected certificate"
+
+RULES: dict[str, str] = {
+    "payload-type": "The envelope says that it holds an in-toto statement.",
+    "classical-signature": "A trusted ECDSA P-384 key signed these bytes.",
+    "pq-signature": "A trusted ML-DSA-87 key signed these bytes.",
+    "same-validator": "Both signatures are by one validator.",
+    "statement-type": "The signed bytes are a validation certificate, version 1.",
+    "named-validator": "The certificate names the validator that signed it, in the role that the trust file gives.",
+    "key-period": "The validator was trusted at the time of issue and is trusted at the time asked about.",
+    "contents": "The parts of the certificate agree with each other, and what was not tested is listed.",
+    "validity": "The time asked about lies between notBefore and notAfter.",
+    "artefacts": "Each file given is one that was tested, byte for byte.",
+}
+"""Every rule of verification in the order in which it is applied, as a sentence that is true of a valid certificate."""
+
+
+class RuleOutcome(Record):
+    """How one rule came out and why; ``not-checked`` where an earlier rule failed or nothing was asked."""
+
+    rule: str
+    outcome: Literal["pass", "fail", "not-checked"]
+    why: str = ""
+
+
+class ArtefactMatch(Record):
+    """A file or folder that was given, its SHA-256, and the subject that it is, or an empty name."""
+
+    path: str
+    sha256: str
+    subject: str
+
+
+class Signer(Record):
+    """A key that signed: its family, scheme and identity."""
+
+    family: Family
+    scheme: str
+    spki_sha256: str
+
+
+class Verified(Record):
+    """What verification found: the decision, every rule, and the statement, absent unless its signatures are good."""
+
+    decision: Decision
+    reasons: tuple[str, ...]
+    rules: tuple[RuleOutcome, ...]
+    as_of: str
+    body_sha256: str
+    signers: tuple[Signer, ...]
+    artefacts: tuple[ArtefactMatch, ...]
+    statement: Statement | None
+
+
+class _Protocol:
+    """Collects the outcome of each rule; a rule that was not reached says so."""
+
+    def __init__(self) -> None:
+        self._outcomes = {rule: RuleOutcome(rule=rule, outcome="not-checked", why="not reached") for rule in RULES}
+
+    def note(self, rule: str, problem: str, why: str = "") -> None:
+        outcome: Literal["pass", "fail"] = "fail" if problem else "pass"
+        self._outcomes[rule] = RuleOutcome(rule=rule, outcome=outcome, why=problem or why)
+
+    def leave(self, rule: str, why: str) -> None:
+        self._outcomes[rule] = RuleOutcome(rule=rule, outcome="not-checked", why=why)
+
+    @property
+    def rules(self) -> tuple[RuleOutcome, ...]:
+        return tuple(self._outcomes.values())
+
+
+def verify(cert: Path, trust: Path, *, artefacts: Sequence[Path] = (), as_of: datetime) -> Verified:
+    """Verify a certificate against a trust file, at a moment, and optionally against the files of the product.
+
+    A well-formed certificate that must not be relied on comes back as ``invalid`` or ``expired`` with its reasons.
+    The result is ``expired`` only if nothing but its age speaks against it. Source of the rules: DSSE 1.0, in-toto
+    Statement 1, RFC 8785, and the fields in ``predicate``.
+
+    Raises:
+        InputError: a file is missing or malformed; for the body of a certificate only after its signatures were good.
+        UsageError: ``as_of`` names no time zone.
+
+    """
+    try:
+        moment = format_time(as_of)
+    except ValueError:
+        raise UsageError("the time to verify for must name its zone") from None
+    believed = load_trust(trust)
+    envelope = read_envelope(cert)
+    matches = [_digest(path) for path in artefacts]
+    protocol = _Protocol()
+    statement: Statement | None = None
+    keys: dict[Family, TrustedKey] = {}
+    matched: tuple[ArtefactMatch, ...] = ()
+    signed = _signatures(envelope, believed, protocol)
+    if signed:
+        opened = _open(envelope, signed, cert, believed, protocol)
+        if opened:
+            statement, validator = opened
+            keys = signed[validator.id]
+            _judge_contents(statement, validator, moment, protocol)
+            matched = _match(statement, matches, protocol)
+    return _result(protocol, statement, moment, envelope, keys, matched)
+
+
+def _signatures(envelope: OpenedEnvelope, trust: Trust, protocol: _Protocol) -> dict[str, dict[Family, TrustedKey]]:
+    """Return the validators that signed with a key of each family, with those keys; none if any rule failed."""
+    # Pinned before anything else: a signature made for another kind of document must not count here.
+    if envelope.payload_type != PAYLOAD_TYPE:
+        protocol.note("payload-type", f"it says {envelope.payload_type[:80]!r}")
+        return {}
+    protocol.note("payload-type", "")
+    found = signed_by(envelope, trust.validators)
+    families = {family for keys in found.values() for family in keys}
+    # By family and not by number: two signatures by keys of one family are still one assumption.
+    protocol.note("classical-signature", "" if "classical" in families else "no valid signature by a trusted key")
+    protocol.note("pq-signature", "" if "pq" in families else "no valid signature by a trusted key")
+    both = {name: keys for name, keys in found.items() if len(keys) == len({"classical", "pq"})}
+    if len(families) == len({"classical", "pq"}):
+        protocol.note("same-validator", "" if both else "the two families are keys of different validators")
+    return both
+
+
+def _open(
+    envelope: OpenedEnvelope, signed: dict[str, Any], cert: Path, trust: Trust, protocol: _Protocol
+) -> tuple[Statement, TrustedValidator] | None:
+    """Parse the verified bytes, and only those; return the statement and the validator that signed it, if it did."""
+    tree = _parse(envelope.payload, cert)
+    types = (tree.get("_type"), tree.get("predicateType"))
+    if types != (STATEMENT_TYPE, PREDICATE_TYPE):
+        protocol.note("statement-type", f"it is a {str(types[0])[:80]!r} with a {str(types[1])[:80]!r}")
+        return None
+    protocol.note("statement-type", "")
+    statement = to_record(tree, Statement, cert, _REMEDY)
+    named = statement.predicate.validator
+    validator = next((row for row in trust.validators if row.id == named.id and row.id in signed), None)
+    if validator is None:
+        protocol.note("named-validator", f"it names {named.id}, which did not sign it")
+        return None
+    if validator.role != named.role:
+        protocol.note("named-validator", f"it says {named.role}, the trust file says {validator.role}")
+    else:
+        protocol.note("named-validator", "", f"{validator.name} ({validator.role})")
+    return statement, validator
+
+
+def _parse(body: bytes, cert: Path) -> dict[str, Any]:
+    tree = parse_json(body, f"{cert} (signed body)", _WHAT)
+    if not isinstance(tree, dict):
+        raise InputError(cert, "signed body", "is no JSON object", _REMEDY)
+    try:
+        same = canonical(tree) == body
+    except (ValueError, RecursionError):  # lone surrogates, whole numbers of 2^53 and more
+        same = False
+    if not same:
+        raise InputError(cert, "signed body", "is not in canonical form (RFC 8785)", _REMEDY)
+    return tree
+
+
+def _judge_contents(statement: Statement, validator: TrustedValidator, moment: str, protocol: _Protocol) -> None:
+    wrong = problems(statement)
+    protocol.note("contents", "; ".join(wrong[:5]))
+    validity = statement.predicate.validity
+    # Times of this form sort as texts do.
+    trusted = f"the keys are trusted from {validator.not_before} to {validator.not_after}"
+    # An old certificate is expired, whatever became of its key since.
+    times = (validity.issued_at, min(moment, validity.not_after))
+    in_period = all(validator.not_before <= time <= validator.not_after for time in times)
+    protocol.note(
+        "key-period", "" if in_period else f"{trusted}; issued {validity.issued_at}, asked about {moment}", trusted
+    )
+    if moment < validity.not_before:
+        protocol.note("validity", f"it is valid only from {validity.not_before}")
+    elif moment > validity.not_after:
+        protocol.note("validity", f"it expired on {validity.not_after}")
+    else:
+        protocol.note("validity", "", f"valid until {validity.not_after}")
+
+
+def _digest(path: Path) -> tuple[Path, Literal["file", "tree"], str, str]:
+    try:
+        kind: Literal["file", "tree"] = "tree" if path.is_dir() else "file"
+        short, long, _ = directory_digests(path) if kind == "tree" else file_digests(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(path, "", f"cannot be read: {reason}", "Give the path of a file of the product") from None
+    return path, kind, short, long
+
+
+def _match(
+    statement: Statement, given: Sequence[tuple[Path, Literal["file", "tree"], str, str]], protocol: _Protocol
+) -> tuple[ArtefactMatch, ...]:
+    # By digest and never by name: a file may be renamed, its bytes may not change. Both digests must agree.
+    known = {(s.annotations.digest_of, s.digest.sha256, s.digest.sha512): s.name for s in statement.subject}
+    matches = tuple(
+        ArtefactMatch(path=str(path), sha256=short, subject=known.get((kind, short, long), ""))
+        for path, kind, short, long in given
+    )
+    strangers = [match.path for match in matches if not match.subject]
+    absent = len(statement.subject) - len({match.subject for match in matches if match.subject})
+    if not matches:
+        protocol.leave("artefacts", "no --artefact was given")
+    elif strangers:
+        protocol.note("artefacts", f"not among the tested files: {', '.join(strangers)}")
+    else:
+        protocol.note("artefacts", "", f"{absent} of {len(statement.subject)} tested artefacts were not given")
+    return matches
+
+
+def _result(
+    protocol: _Protocol,
+    statement: Statement | None,
+    moment: str,
+    envelope: OpenedEnvelope,
+    keys: dict[Family, TrustedKey],
+    matched: tuple[ArtefactMatch, ...],
+) -> Verified:
+    failed = [rule for rule in protocol.rules if rule.outcome == "fail"]
+    decision: Decision = "invalid" if failed else "valid"
+    expired = statement is not None and moment > statement.predicate.validity.not_after
+    if expired and [rule.rule for rule in failed] == ["validity"]:
+        decision = "expired"
+    return Verified(
+        decision=decision,
+        reasons=tuple(f"{rule.rule}: {rule.why}" for rule in failed),
+        rules=protocol.rules,
+        as_of=moment,
+        body_sha256=hashlib.sha256(envelope.payload).hexdigest(),
+        signers=tuple(Signer(family=k.family, scheme=k.scheme, spki_sha256=k.spki_sha256) for k in keys.values()),
+        artefacts=matched,
+        statement=statement,
+    )

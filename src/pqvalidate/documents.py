@@ -1,0 +1,183 @@
+"""Reading and writing the project's documents: strict parsing with errors that name place and remedy, atomic writing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from pqvalidate.algorithms import nearest
+from pqvalidate.errors import InputError, UsageError
+
+T = TypeVar("T")
+_UNKNOWN_FIELD = re.compile(r"unknown field `(?P<field>[^`]*)`(?: - at `(?P<place>[^`]*)`)?")
+_AT = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<place>[^`]*)`)?$", re.DOTALL)
+_MAX_BYTES = 256 * 1024 * 1024
+_MAX_DEPTH = 64
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every record that is stored or signed: immutable, named fields, unknown fields refused."""
+
+
+def read_bytes(path: Path, what: str) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        InputError: it is missing, unreadable, a folder, or larger than 256 MiB.
+
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(path, "", f"is larger than {_MAX_BYTES} bytes", f"Check that this is {what}")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(path, "", f"cannot be read: {reason}", f"Give the path of {what}") from None
+
+
+def parse_json(data: bytes, file: object, what: str) -> Any:  # noqa: ANN401  (any JSON value)
+    """Return the JSON value in ``data``; duplicate keys, NaN and floats are refused (RFC 8785 bodies have none).
+
+    Raises:
+        InputError: the bytes are no such JSON.
+
+    """
+    try:
+        return json.loads(
+            data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_refuse, parse_float=_refuse
+        )
+    except UnicodeDecodeError as error:
+        raise InputError(file, f"byte {error.start}", "is not UTF-8", f"Give {what}") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InputError(file, place, f"is not JSON: {error.msg}", f"Give {what}") from None
+    except RecursionError:
+        raise InputError(file, "", "is nested too deeply", f"Give {what}") from None
+    except ValueError as error:
+        raise InputError(file, "", str(error), f"Give {what} as it was written") from None
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                msg = f"the key {key!r} occurs twice"
+                raise ValueError(msg)
+            seen.add(key)
+    return found
+
+
+def _refuse(text: str) -> Any:  # noqa: ANN401
+    msg = f"holds the number {text}, which is no integer"
+    raise ValueError(msg)
+
+
+def parse_toml(path: Path, what: str) -> dict[str, Any]:
+    """Return the table in a TOML file.
+
+    Raises:
+        InputError: it cannot be read, or is no TOML.
+
+    """
+    data = read_bytes(path, what)
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise InputError(path, f"byte {error.start}", "is not UTF-8", "Save the file as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(path, "", f"is not TOML: {error}", "Correct the line that is named") from None
+    except (RecursionError, ValueError) as error:
+        raise InputError(path, "", f"is not TOML: {type(error).__name__}", "Correct the file") from None
+
+
+def to_record(value: Any, kind: type[T], file: object, remedy: str) -> T:  # noqa: ANN401  (parsed document)
+    """Turn a parsed document into a record.
+
+    Raises:
+        InputError: a field is missing, unknown or of the wrong type; names the field, and the nearest known one.
+
+    """
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise _located(error, kind, file, remedy) from None
+    except RecursionError:
+        raise InputError(file, "", "is nested too deeply", remedy) from None
+
+
+def _located(error: msgspec.ValidationError, kind: type, file: object, remedy: str) -> InputError:
+    unknown = _UNKNOWN_FIELD.search(str(error))
+    if unknown:
+        names = sorted(_field_names(kind))
+        place = _place(unknown["place"])
+        field = unknown["field"]
+        return InputError(file, place, f"unknown key {field!r}{nearest(field, names)}", "Remove it or correct its name")
+    found = _AT.match(str(error))
+    problem, place = (found["problem"], found["place"]) if found else (str(error), None)
+    return InputError(file, _place(place), problem[0].lower() + problem[1:], remedy)
+
+
+def _place(path: str | None) -> str:
+    return (path or "").removeprefix("$").removeprefix(".")
+
+
+def _field_names(kind: Any, seen: set[Any] | None = None) -> set[str]:  # noqa: ANN401  (walks type expressions)
+    seen = set() if seen is None else seen
+    if kind in seen:
+        return set()
+    seen.add(kind)
+    names: set[str] = set()
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        for field in msgspec.structs.fields(kind):
+            names.add(field.encode_name)
+            names |= _field_names(field.type, seen)
+    for inner in getattr(kind, "__args__", ()):
+        with contextlib.suppress(TypeError):
+            names |= _field_names(inner, seen)
+    return names
+
+
+def to_json(record: Any) -> bytes:  # noqa: ANN401  (any record)
+    """Return indented JSON with a final line feed, fields in their declared order."""
+    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+
+
+def canonical(value: Any) -> bytes:  # noqa: ANN401  (any record or JSON value)
+    """Return the RFC 8785 (JCS) bytes of a record."""
+    import rfc8785  # noqa: PLC0415  (only runs and certificates need it)
+
+    return rfc8785.dumps(msgspec.to_builtins(value))
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a whole file or nothing: to a temporary neighbour, flushed, then renamed.
+
+    Raises:
+        UsageError: the folder is missing, read-only or full; the message says which.
+
+    """
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None

@@ -1,0 +1,217 @@
+"""Evidence: the immutable record of what was planned, run and seen, and the bundle that holds it on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Literal, TypeAlias
+
+from pqvalidate.documents import Record, canonical
+
+SCHEMA = "pqvalidate/evidence/1"
+Outcome: TypeAlias = Literal["pass", "fail", "error", "not-applicable"]
+Reason: TypeAlias = Literal["not-claimed", "operation-missing", "tool-missing", "not-at-this-depth", "excluded"]
+Severity: TypeAlias = Literal["critical", "high", "medium", "low", "advisory"]
+Depth: TypeAlias = Literal["quick", "standard", "full"]
+
+
+class Artefact(Record):
+    """One tested file, or one tree of files (see ``digests.tree_digests``), by digest; ``bytes`` is its length."""
+
+    path: str
+    kind: Literal["file", "tree"]
+    sha256: str
+    sha512: str
+    bytes: int
+
+
+class Subject(Record):
+    """The implementation under test: who made it, which files, what it offers, what the vendor claims."""
+
+    vendor: str
+    name: str
+    version: str
+    form: str
+    adapter: str
+    artefacts: tuple[Artefact, ...]
+    claims: tuple[str, ...]
+    caller_checks: tuple[str, ...]
+    operations: dict[str, tuple[str, ...]]
+    configuration: dict[str, str]
+    notes: tuple[str, ...]
+
+
+class Question(Record):
+    """One clause that a parameter set must meet, and the checks that can answer it, strongest first."""
+
+    id: str
+    parameter_set: str
+    clause: str
+    text: str
+    checks: tuple[str, ...]
+
+
+class Step(Record):
+    """One planned check of one parameter set: how many cases, or the reason why it cannot be asked.
+
+    Without a reason, a non-empty ``why`` says which further cases this implementation cannot be asked.
+    """
+
+    check: str
+    suite: str
+    parameter_set: str
+    clause: str
+    revision: int
+    severity: Severity
+    bears_on: str
+    cases: int
+    reason: Reason | None = None
+    why: str = ""
+
+
+class VectorSource(Record):
+    """A packed vector file that the plan draws on, by digest."""
+
+    set: str
+    revision: str
+    parameter_set: str
+    sha256: str
+
+
+class Plan(Record):
+    """Everything that could bear on the claims, asked or not, fixed before the first call."""
+
+    depth: Depth
+    seed: str
+    parameter_sets: tuple[str, ...]
+    questions: tuple[Question, ...]
+    steps: tuple[Step, ...]
+    vectors: tuple[VectorSource, ...]
+
+
+class CaseRecord(Record):
+    """What one case showed. ``data`` holds inputs, expected and observed values in hex, for failures only."""
+
+    step: int
+    case: str
+    outcome: Outcome
+    fault: str = ""
+    why: str = ""
+    flags: tuple[str, ...] = ()
+    data: dict[str, str] = {}
+
+
+class StepResult(Record):
+    """What one step showed; ``cases_digest`` covers the outcome of every case of it, in order of their names."""
+
+    step: int
+    outcome: Outcome
+    passed: int = 0
+    failed: int = 0
+    errors: int = 0
+    faults: int = 0
+    not_run: int = 0
+    reason: Reason | None = None
+    why: str = ""
+    cases_digest: str = ""
+
+
+class Control(Record):
+    """An implementation of known behaviour that ran beside the real one, and whether it was judged rightly."""
+
+    control: str
+    check: str
+    expected: Literal["pass", "fail"]
+    seen: Literal["pass", "fail"]
+
+
+class Facts(Record):
+    """The part that two laboratories can compare: same implementation, same seed, same facts."""
+
+    tool: str
+    subject: Subject
+    plan: Plan
+    results: tuple[StepResult, ...]
+    controls: tuple[Control, ...]
+
+
+class Circumstances(Record):
+    """Where and when it ran; never part of ``facts_digest``. Times in UTC, durations in nanoseconds."""
+
+    platform: str
+    python: str
+    started: str
+    finished: str
+    duration_ns: int
+    worker_restarts: int
+    sandbox: tuple[str, ...]
+    command: tuple[str, ...]
+
+
+class Evidence(Record):
+    """A whole bundle in memory, without the single cases."""
+
+    schema: Literal["pqvalidate/evidence/1"]
+    status: Literal["complete", "interrupted"]
+    facts_digest: str
+    facts: Facts
+    circumstances: Circumstances
+
+
+def facts_digest(facts: Facts) -> str:
+    """Return ``sha256:`` and the hex digest of the RFC 8785 bytes of the facts."""
+    return "sha256:" + hashlib.sha256(canonical(facts)).hexdigest()
+
+
+def summarise(step: int, planned: int, cases: Sequence[CaseRecord], *, not_run_because: str = "") -> StepResult:
+    """Return the one result of a step from its cases.
+
+    A step that lacks cases is an error, unless ``not_run_because`` says what stopped it: then a failed case still
+    fails it, and without one it is ``not-applicable`` (not-at-this-depth), never passed.
+    """
+    counts = Counter(case.outcome for case in cases)
+    passed, failed, errors = counts["pass"], counts["fail"], counts["error"]
+    not_run = planned - len(cases)
+    why, outcome, reason = not_run_because, "error", None
+    if failed:
+        outcome = "fail"
+    elif not_run and not_run_because:
+        outcome, reason = "not-applicable", "not-at-this-depth"
+    elif errors:
+        why = next(case.why for case in cases if case.outcome == "error")
+    elif not_run or not passed:
+        why = f"{len(cases)} of {planned} cases have a record"
+    else:
+        outcome = "pass"
+    return StepResult(
+        step=step, outcome=outcome, passed=passed, failed=failed, errors=errors, not_run=not_run, reason=reason, why=why,
+        faults=sum(bool(case.fault) for case in cases), cases_digest=_cases_digest(cases),
+    )  # fmt: skip
+
+
+def _cases_digest(cases: Iterable[CaseRecord]) -> str:
+    lines = sorted(f"{case.case}\t{case.outcome}\n" for case in cases)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def check_evidence(evidence: Evidence) -> str | None:
+    """Return what is inconsistent in a bundle's records, or None: digest, one result per step, counts, empty passes."""
+    facts = evidence.facts
+    if facts_digest(facts) != evidence.facts_digest:
+        return "facts_digest does not match the facts"
+    if [result.step for result in facts.results] != list(range(len(facts.plan.steps))):
+        return f"{len(facts.plan.steps)} steps are planned and {len(facts.results)} results do not match them in order"
+    for step, result in zip(facts.plan.steps, facts.results, strict=True):
+        total = result.passed + result.failed + result.errors + result.not_run
+        if min(result.passed, result.failed, result.errors, result.not_run) < 0 or total != step.cases:
+            return f"step {result.step} ({step.check}, {step.parameter_set}) counts {total} of {step.cases} cases"
+        if result.outcome == "pass" and (result.passed != step.cases or not step.cases):
+            return f"step {result.step} ({step.check}, {step.parameter_set}) passed without all its cases"
+        if result.outcome == "fail" and not result.failed:
+            return f"step {result.step} ({step.check}, {step.parameter_set}) failed without a failed case"
+        if result.failed and result.outcome != "fail":
+            return f"step {result.step} ({step.check}, {step.parameter_set}) has failed cases but did not fail"
+        if result.outcome == "not-applicable" and result.reason is None:
+            return f"step {result.step} ({step.check}, {step.parameter_set}) is not applicable without a reason"
+    return None

@@ -1,0 +1,133 @@
+"""The vendor's manifest: what the product is, how to reach the implementation, and what the vendor claims."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from pqvalidate.algorithms import PARAMETER_SETS, nearest
+from pqvalidate.documents import Record, parse_toml, to_record
+from pqvalidate.errors import InputError, UsageError
+
+SCHEMA = "pqvalidate/manifest/1"
+KINDS = ("python",)
+_WHAT = "a pqvalidate manifest (TOML, schema pqvalidate/manifest/1)"
+
+
+class Product(Record):
+    """Who made what; ``version`` empty means: ask the adapter for the version that is installed."""
+
+    vendor: str
+    name: str
+    version: str = ""
+    form: Literal["software-library", "module", "hsm", "service", "protocol-endpoint"] = "software-library"
+
+
+class Attach(Record):
+    """How to reach the implementation; for kind ``python`` a ``module:callable`` imported in the worker only."""
+
+    kind: str
+    target: str
+    path: tuple[str, ...] = (".",)
+    environment: dict[str, str] = {}
+    pass_environment: tuple[str, ...] = ()
+
+
+class Claims(Record):
+    """What the vendor claims: parameter sets, and which input checks its documentation leaves to the caller."""
+
+    conformance: tuple[str, ...]
+    caller_checks: tuple[Literal["encapsulation-key", "decapsulation-key"], ...] = ()
+
+
+class ArtefactSource(Record):
+    """Files whose digests identify what was tested: a path below the manifest, or an installed distribution."""
+
+    path: str = ""
+    distribution: str = ""
+
+
+class ManifestLimits(Record):
+    """Bounds on vendor code: whole seconds and mebibytes."""
+
+    call_seconds: int = 20
+    start_seconds: int = 60
+    memory_mib: int = 2048
+    file_mib: int = 1
+
+
+class Manifest(Record):
+    """One product as its vendor describes it."""
+
+    schema: Literal["pqvalidate/manifest/1"]
+    product: Product
+    attach: Attach
+    claims: Claims
+    artefacts: tuple[ArtefactSource, ...] = ()
+    limits: ManifestLimits = ManifestLimits()
+    configuration: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check a manifest.
+
+    Raises:
+        InputError: it is missing or malformed, names an unknown key, kind or parameter set, or claims nothing.
+
+    """
+    table = parse_toml(path, _WHAT)
+    manifest = to_record(table, Manifest, path, "See docs/reference/manifest for the keys and their types")
+    problem = _problem(manifest)
+    if problem:
+        raise InputError(path, *problem)
+    return manifest
+
+
+def _problem(manifest: Manifest) -> tuple[str, str, str] | None:
+    attach, claims = manifest.attach, manifest.claims
+    if attach.kind not in KINDS:
+        return "attach.kind", f"unknown kind {attach.kind!r}{nearest(attach.kind, KINDS)}", f"Use one of {KINDS}"
+    module, _, name = attach.target.partition(":")
+    if not all(part.isidentifier() for part in [*module.split("."), *name.split(".")]):
+        return "attach.target", f"{attach.target!r} is not module:callable", "Write it as package.module:function"
+    if not claims.conformance:
+        return "claims.conformance", "claims nothing", "Name at least one parameter set, e.g. ML-KEM-768"
+    for index, wanted in enumerate(claims.conformance):
+        if wanted not in PARAMETER_SETS:
+            near = nearest(wanted, list(PARAMETER_SETS))
+            return f"claims.conformance[{index}]", f"unknown parameter set {wanted!r}{near}", "Use a name of FIPS 203/204"
+    if len(set(claims.conformance)) != len(claims.conformance):
+        return "claims.conformance", "names a parameter set twice", "Name each once"
+    for index, source in enumerate(manifest.artefacts):
+        if bool(source.path) == bool(source.distribution):
+            return f"artefacts[{index}]", "needs one of path and distribution", "Give exactly one of them"
+    for name, value in msgspec.structs.asdict(manifest.limits).items():
+        if not 0 < value <= 1 << 20:
+            return f"limits.{name}", f"{value} is out of range", "Give a whole number from 1 to 1048576"
+    if not manifest.product.vendor.strip() or not manifest.product.name.strip():
+        return "product", "vendor or name is empty", "Name both"
+    return None
+
+
+def find_manifest(name: str, built_in: dict[str, Path]) -> Path:
+    """Return the manifest for what was typed: a path, ``NAME`` for ``./NAME.toml``, or a built-in vendor.
+
+    Raises:
+        UsageError: nothing of that name; lists the nearest built-in name.
+
+    """
+    given = Path(name)
+    if given.suffix == ".toml" or "/" in name:
+        if given.is_file():
+            return given
+        raise InputError(given, "", "there is no such file", "Give the path of a manifest, or the name of a vendor")
+    beside = Path(f"{name}.toml")
+    if beside.is_file():
+        return beside
+    if name in built_in:
+        return built_in[name]
+    near = nearest(name, list(built_in))
+    raise UsageError(f"no ./{name}.toml here and no built-in vendor {name!r}{near}; see `pqvalidate vendors`")

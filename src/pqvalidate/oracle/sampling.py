@@ -1,0 +1,151 @@
+"""Pseudo-random polynomials: rejection sampling, small noise and the challenge (FIPS 203 4.2.2, FIPS 204 7.3).
+
+Every output stream is squeezed to a generous fixed length at first and to twice that for the few that need more, so
+a sample that reads unusually far is right as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeAlias
+
+import numpy as np
+
+from pqvalidate.oracle.batches import Bits, Ints, Octets, distinct, stack
+from pqvalidate.oracle.bits import unpack
+from pqvalidate.oracle.ring import N
+
+KEM_Q, DSA_Q = 3329, 8380417
+
+
+class Stream(Protocol):
+    """An extendable-output function that has absorbed its seed."""
+
+    def digest(self, length: int, /) -> bytes:
+        """Return the first ``length`` bytes of the output."""
+
+
+Candidates: TypeAlias = Callable[[Octets], tuple[Ints, Bits]]
+"""From output bytes to candidate coefficients and which of them are accepted."""
+
+
+def first_accepted(streams: Sequence[Stream], length: int, candidates: Candidates) -> Ints:
+    """Return for every stream its first 256 accepted candidates, reading ``length`` bytes and more where needed."""
+    values, accepted = candidates(stack([stream.digest(length) for stream in streams]))
+    rank = np.cumsum(accepted, axis=1, dtype=np.int32)
+    taken = accepted & (rank <= N)
+    enough = rank[:, -1] >= N
+    if enough.all():
+        return values[taken].reshape(-1, N)
+    found = np.empty((len(streams), N), dtype=np.int64)
+    found[enough] = values[enough][taken[enough]].reshape(-1, N)
+    found[~enough] = first_accepted([streams[i] for i in np.flatnonzero(~enough).tolist()], 2 * length, candidates)
+    return found
+
+
+def sample_ntt(streams: Sequence[Stream], *, bound: int = KEM_Q, first_squeeze: int = 672) -> Ints:
+    """Return one uniform ML-KEM polynomial per SHAKE128 stream (FIPS 203 algorithm 7).
+
+    Args:
+        streams: SHAKE128 after absorbing rho and the two indices.
+        bound: candidates below it are accepted; the standard says q = 3329.
+        first_squeeze: bytes to read at first, a multiple of 3; 672 bytes hold 364 accepted candidates on average.
+
+    """
+
+    def candidates(data: Octets) -> tuple[Ints, Bits]:
+        numbers = unpack(data, 12)  # d1 and d2 of lines 6 and 7 are the 12-bit numbers of the stream
+        return numbers, numbers < bound
+
+    return first_accepted(streams, first_squeeze, candidates)
+
+
+def sample_matrix(rhos: Sequence[bytes], k: int, *, bound: int = KEM_Q, transposed: bool = False) -> Ints:
+    """Return the matrix A-hat of every rho, shape (batch, k, k, 256) (FIPS 203 algorithm 13 lines 3-7).
+
+    Args:
+        rhos: 32-byte seeds.
+        k: rows and columns.
+        bound: see ``sample_ntt``.
+        transposed: swap the two index bytes, which the standard appends as j, i.
+
+    """
+    seeds, places = distinct(rhos)
+    order = [(i, j) if transposed else (j, i) for i in range(k) for j in range(k)]
+    streams = [hashlib.shake_128(rho + bytes(pair)) for rho in seeds for pair in order]
+    return sample_ntt(streams, bound=bound).reshape(-1, k, k, N)[places]
+
+
+def _difference_of_weights(eta: int) -> Ints:
+    low = (1 << eta) - 1
+    return np.array([(v & low).bit_count() - (v >> eta).bit_count() for v in range(1 << 2 * eta)], dtype=np.int64)
+
+
+_CENTRED_BINOMIAL = {eta: _difference_of_weights(eta) for eta in (2, 3)}
+
+
+def sample_noise(seeds: Sequence[bytes], nonces: Sequence[int], eta: int) -> Ints:
+    """Return small ML-KEM polynomials, shape (batch, nonces, 256) (FIPS 203 algorithm 8 and PRF of 4.1)."""
+    data = stack([hashlib.shake_256(seed + bytes([nonce])).digest(64 * eta) for seed in seeds for nonce in nonces])
+    return _CENTRED_BINOMIAL[eta][unpack(data, 2 * eta)].reshape(len(seeds), len(nonces), N)
+
+
+def expand_a(rhos: Sequence[bytes], k: int, l: int, *, bound: int = DSA_Q) -> Ints:  # noqa: E741  (FIPS 204 name)
+    """Return the matrix A-hat of every rho, shape (batch, k, l, 256) (FIPS 204 algorithms 30 and 32)."""
+    seeds, places = distinct(rhos)
+    # Algorithm 32 line 3 appends the column before the row.
+    streams = [hashlib.shake_128(rho + bytes([s, r])) for rho in seeds for r in range(k) for s in range(l)]
+
+    def candidates(data: Octets) -> tuple[Ints, Bits]:
+        numbers = unpack(data, 24) & 0x7FFFFF  # CoeffFromThreeBytes, algorithm 14: the top bit is dropped
+        return numbers, numbers < bound
+
+    return first_accepted(streams, 840, candidates).reshape(-1, k, l, N)[places]
+
+
+def expand_s(seeds: Sequence[bytes], count: int, eta: int) -> Ints:
+    """Return ``count`` secret ML-DSA polynomials in -eta ... eta per 64-byte seed (FIPS 204 algorithms 31 and 33)."""
+    streams = [hashlib.shake_256(seed + r.to_bytes(2, "little")) for seed in seeds for r in range(count)]
+
+    def candidates(data: Octets) -> tuple[Ints, Bits]:
+        nibbles = unpack(data, 4)
+        if eta == 2:  # CoeffFromHalfByte, algorithm 15
+            return eta - nibbles % 5, nibbles < 15
+        return eta - nibbles, nibbles < 9
+
+    return first_accepted(streams, 272, candidates).reshape(len(seeds), count, N)
+
+
+def expand_mask(seeds: Sequence[bytes], nonces: Sequence[int], gamma1: int) -> Ints:
+    """Return one masking vector y per 64-byte seed, shape (batch, nonces, 256) (FIPS 204 algorithm 34)."""
+    width = gamma1.bit_length()
+    streams = [hashlib.shake_256(seed + nonce.to_bytes(2, "little")) for seed in seeds for nonce in nonces]
+    data = stack([stream.digest(32 * width) for stream in streams])
+    return (gamma1 - unpack(data, width)).reshape(len(seeds), len(nonces), N)
+
+
+def output_bytes(stream: Stream, length: int = 272) -> Iterator[int]:
+    """Yield the output bytes of a stream without end, squeezing twice as many whenever they run out."""
+    start = 0
+    while True:
+        yield from stream.digest(length)[start:]
+        start, length = length, 2 * length
+
+
+def sample_in_ball(seed: bytes, tau: int, *, sign_bits: int = 64) -> Ints:
+    """Return the challenge polynomial: ``tau`` coefficients of 1 or -1, the rest 0 (FIPS 204 algorithm 29).
+
+    Args:
+        seed: the commitment hash c~.
+        tau: number of coefficients that are not 0.
+        sign_bits: how many of the 64 sign bits are used before they repeat; the standard uses all.
+
+    """
+    output = output_bytes(hashlib.shake_256(seed))
+    signs = int.from_bytes(bytes(next(output) for _ in range(8)), "little")
+    c = [0] * N
+    for n, i in enumerate(range(N - tau, N)):
+        j = next(byte for byte in output if byte <= i)
+        c[i], c[j] = c[j], 1 - 2 * (signs >> (n % sign_bits) & 1)
+    return np.array(c, dtype=np.int64)

@@ -1,0 +1,136 @@
+"""Planning: claims x checks x operations give the complete list of what is asked, and of what is not, with reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pqvalidate import vectors
+from pqvalidate.algorithms import PARAMETER_SETS
+from pqvalidate.errors import UsageError
+from pqvalidate.evidence import Depth, Plan, Severity, Step, Subject, VectorSource
+from pqvalidate.questions import questions_for
+from pqvalidate.suites import Asking, Check, all_checks, find_check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What the operator chose: depth, seed (hex), parameter sets (empty: all claimed), checks, one case, exclusions."""
+
+    depth: Depth = "standard"
+    seed: str
+    parameter_sets: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    case: str = ""
+    excluded: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A planned step together with the check and the cases that carry it out."""
+
+    index: int
+    check: Check
+    asking: Asking
+    cases: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """The plan as a record, and the tasks that have cases."""
+
+    plan: Plan
+    tasks: tuple[Task, ...]
+
+
+def make_plan(subject: Subject, selection: Selection) -> Planned:
+    """Plan every check that could bear on the examined claims; each becomes one step, asked or with its reason.
+
+    Raises:
+        UsageError: a selected parameter set is not claimed, or a named check does not exist.
+
+    """
+    sets = _examined(subject, selection)
+    for name in (*selection.only, *(selection.excluded or {})):
+        find_check(name)
+    steps: list[Step] = []
+    tasks: list[Task] = []
+    for parameter_set in sets:
+        operations = frozenset(subject.operations.get(parameter_set, ()))
+        asking = Asking(
+            parameter_set=parameter_set, depth=selection.depth, seed=bytes.fromhex(selection.seed), operations=operations
+        )
+        for check in all_checks():
+            if check.algorithm != PARAMETER_SETS[parameter_set].algorithm:
+                continue
+            step, cases = _step(check, asking, subject, selection)
+            if step.reason is None and cases:
+                tasks.append(Task(index=len(steps), check=check, asking=asking, cases=cases))
+            steps.append(step)
+    if selection.case and not tasks:
+        raise UsageError(f"no case {selection.case!r} in the selected checks; see the finding for its exact name")
+    return Planned(plan=_plan(subject, selection, sets, steps), tasks=tuple(tasks))
+
+
+def _examined(subject: Subject, selection: Selection) -> tuple[str, ...]:
+    for name in selection.parameter_sets:
+        if name not in subject.claims:
+            raise UsageError(f"{name} is not claimed by {subject.name}; it claims {', '.join(subject.claims)}")
+    return tuple(name for name in subject.claims if not selection.parameter_sets or name in selection.parameter_sets)
+
+
+def _step(check: Check, asking: Asking, subject: Subject, selection: Selection) -> tuple[Step, Sequence[Any]]:
+    excluded = selection.excluded or {}
+    if check.name in excluded:
+        return _not_asked(check, asking, subject, "excluded", excluded[check.name]), ()
+    if selection.only and check.name not in selection.only:
+        return _not_asked(check, asking, subject, "excluded", "not among the checks named by --only"), ()
+    if not check.satisfied_by(asking.operations):
+        why = f"the implementation does not offer {check.missing(asking.operations)}"
+        return _not_asked(check, asking, subject, "operation-missing", why), ()
+    cases = check.cases(asking)
+    if selection.case:
+        cases = [case for case in cases if case.id == selection.case]
+        if not cases:
+            return _not_asked(check, asking, subject, "excluded", "not among the cases named by --case"), ()
+    if not cases and asking.depth != "full":
+        return _not_asked(check, asking, subject, "not-at-this-depth", f"has no cases at depth {asking.depth}"), ()
+    return _asked(check, asking, subject, len(cases)), cases
+
+
+def _asked(check: Check, asking: Asking, subject: Subject, cases: int) -> Step:
+    """Return a step that has cases; ``why`` then says which further cases the implementation cannot be asked."""
+    return Step(
+        check=check.name, suite=check.suite, parameter_set=asking.parameter_set, clause=check.clause,
+        revision=check.revision, severity=_severity(check, subject), bears_on=check.bears_on, cases=cases,
+        why=check.gaps(asking),
+    )  # fmt: skip
+
+
+def _not_asked(check: Check, asking: Asking, subject: Subject, reason: Any, why: str) -> Step:  # noqa: ANN401
+    return Step(
+        check=check.name, suite=check.suite, parameter_set=asking.parameter_set, clause=check.clause,
+        revision=check.revision, severity=_severity(check, subject), bears_on=check.bears_on, cases=0,
+        reason=reason, why=why,
+    )  # fmt: skip
+
+
+def _severity(check: Check, subject: Subject) -> Severity:
+    """A check that the vendor's documentation leaves to the caller is advisory (FIPS 203 §7.2, §7.3 allow it)."""
+    return "advisory" if check.caller_check and check.caller_check in subject.caller_checks else check.severity
+
+
+def _plan(subject: Subject, selection: Selection, sets: tuple[str, ...], steps: list[Step]) -> Plan:
+    questions = [
+        question for name in sets for question in questions_for(name, frozenset(subject.operations.get(name, ())))
+    ]
+    return Plan(
+        depth=selection.depth, seed=selection.seed, parameter_sets=sets, questions=tuple(questions), steps=tuple(steps),
+        vectors=tuple(
+            VectorSource(set=group.id, revision=group.revision, parameter_set=file.parameter_set, sha256=file.sha256)
+            for group in vectors.manifest().sets
+            for file in group.files
+            if file.parameter_set in sets
+        ),
+    )  # fmt: skip

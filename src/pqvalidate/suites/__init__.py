@@ -1,0 +1,110 @@
+"""Checks: the smallest named rules, each with its clause, what it needs, and the cases that ask it.
+
+A check's script is a coroutine: it yields the calls that it wants made and receives one reply each, so the runner can
+interleave many cases and send their calls together, while the script reads as if it spoke to the implementation alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Literal, Protocol, TypeAlias
+
+from pqvalidate.adapters.interface import Call, Reply
+from pqvalidate.algorithms import nearest
+from pqvalidate.errors import UsageError
+from pqvalidate.evidence import Depth, Severity
+
+SUITES = ("known_answer", "differential")
+"""Modules of this package that each hold ``CHECKS``; a new family is one file and one name here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseResult:
+    """What one case showed; ``data`` holds inputs, expected and observed values of a failure."""
+
+    outcome: Literal["pass", "fail"]
+    why: str = ""
+    fault: str = ""
+    data: Mapping[str, bytes | str] = field(default_factory=dict)
+
+
+Script: TypeAlias = Generator[Sequence[Call], Sequence[Reply], CaseResult]
+
+
+class AnyCase(Protocol):
+    """A case of any suite: it has an id that stays the same from run to run, and flags that explain it."""
+
+    @property
+    def id(self) -> str:
+        """Unique within a check and parameter set."""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Names of the properties that the case is about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What a check needs to know to make its cases."""
+
+    parameter_set: str
+    depth: Depth
+    seed: bytes
+    operations: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One rule of a standard that an implementation must meet.
+
+    Attributes:
+        name: e.g. ``ml-kem/ek-modulus``.
+        needs: alternatives, each a set of operations; the first that the implementation offers in full is used.
+        effect: what a failure means to somebody who uses the implementation, in one sentence.
+        caller_check: the input check that a vendor may document as the caller's; a failure is then advisory.
+        gaps: says which of the check's cases cannot be asked of an implementation that offers a part of them.
+
+    """
+
+    name: str
+    suite: str
+    algorithm: str
+    clause: str
+    explain: str
+    effect: str
+    needs: tuple[frozenset[str], ...]
+    cases: Callable[[Asking], Sequence[Any]]
+    script: Callable[[Any, Asking], Script]
+    severity: Severity = "high"
+    bears_on: str = "conformance"
+    revision: int = 1
+    caller_check: str = ""
+    gaps: Callable[[Asking], str] = lambda _asking: ""
+
+    def satisfied_by(self, operations: frozenset[str]) -> bool:
+        """Return whether one of the alternatives is there in full."""
+        return any(need <= operations for need in self.needs)
+
+    def missing(self, operations: frozenset[str]) -> str:
+        """Return in words what the implementation would have to offer."""
+        return " or ".join(" and ".join(sorted(need - operations)) for need in self.needs)
+
+
+def all_checks() -> tuple[Check, ...]:
+    """Return every check of every suite, in the order in which they run."""
+    return tuple(check for name in SUITES for check in import_module(f"{__name__}.{name}").CHECKS)
+
+
+def find_check(name: str) -> Check:
+    """Return the check called ``name``.
+
+    Raises:
+        UsageError: there is none; the message names the nearest.
+
+    """
+    known = {check.name: check for check in all_checks()}
+    if name not in known:
+        raise UsageError(f"unknown check {name!r}{nearest(name, list(known))}; see `pqvalidate explain`")
+    return known[name]

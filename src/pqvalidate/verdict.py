@@ -1,0 +1,88 @@
+"""Judging: from evidence to verdicts on claims and a decision under a policy. Pure: no input, no output, no clock."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from pqvalidate.documents import Record
+from pqvalidate.errors import UsageError
+from pqvalidate.evidence import Evidence, Facts, Question, StepResult, check_evidence
+
+Decision: TypeAlias = Literal["conforms", "does-not-conform", "undecided"]
+EXIT_CODES: dict[Decision, int] = {"conforms": 0, "does-not-conform": 1, "undecided": 3}
+POLICIES = ("as-claimed",)
+
+
+class ClaimVerdict(Record):
+    """What the evidence says about one claim, and why in one sentence."""
+
+    claim: str
+    verdict: Literal["confirmed", "refuted", "inconclusive"]
+    why: str
+
+
+class Verdict(Record):
+    """The decision under a policy, with the verdict on every claim."""
+
+    policy: str
+    decision: Decision
+    why: str
+    claims: tuple[ClaimVerdict, ...]
+
+
+def judge(evidence: Evidence, policy: str = "as-claimed") -> Verdict:
+    """Decide whether every claim of the vendor is confirmed by the evidence.
+
+    Raises:
+        UsageError: there is no such policy.
+
+    """
+    if policy not in POLICIES:
+        raise UsageError(f"unknown policy {policy!r}; available: {', '.join(POLICIES)}")
+    facts = evidence.facts
+    inconsistent = check_evidence(evidence)
+    claims = tuple(_conformance(facts, name) for name in facts.subject.claims)
+    wrong = [control.control for control in facts.controls if control.expected != control.seen]
+    refuted = [claim.claim for claim in claims if claim.verdict == "refuted"]
+    open_claims = [claim.claim for claim in claims if claim.verdict == "inconclusive"]
+    decision: Decision
+    if inconsistent:
+        decision, why = "undecided", f"the records contradict each other: {inconsistent}"
+    elif wrong:
+        decision, why = "undecided", f"the validator did not prove itself: control {wrong[0]} was misjudged"
+    elif refuted:
+        decision, why = "does-not-conform", f"refuted: {', '.join(refuted)}"
+    elif not facts.controls:
+        decision, why = "undecided", "the bundle carries no controls, so nothing shows that the checks can fail"
+    elif open_claims or not claims:
+        decision, why = "undecided", f"not answered: {', '.join(open_claims) or 'there is no claim'}"
+    else:
+        decision, why = "conforms", "every claim is confirmed; what was not asked is listed"
+    return Verdict(policy=policy, decision=decision, why=why, claims=claims)
+
+
+def _conformance(facts: Facts, parameter_set: str) -> ClaimVerdict:
+    claim = f"conformance {parameter_set}"
+    results = _results(facts, parameter_set)
+    failed = [name for name, (severity, result) in results.items() if result.outcome == "fail" and severity != "advisory"]
+    if failed:
+        return ClaimVerdict(claim=claim, verdict="refuted", why=f"failed: {', '.join(failed)}")
+    broken = [name for name, (_, result) in results.items() if result.outcome == "error"]
+    if broken:
+        return ClaimVerdict(claim=claim, verdict="inconclusive", why=f"our own error in {', '.join(broken)}")
+    questions = [q for q in facts.plan.questions if q.parameter_set == parameter_set]
+    if not questions:
+        return ClaimVerdict(claim=claim, verdict="inconclusive", why="no question was asked about it")
+    unanswered = [q.id for q in questions if not _answered(q, results)]
+    if unanswered:
+        return ClaimVerdict(claim=claim, verdict="inconclusive", why=f"unanswered: {', '.join(unanswered)}")
+    return ClaimVerdict(claim=claim, verdict="confirmed", why=f"all {len(questions)} questions answered, none failed")
+
+
+def _results(facts: Facts, parameter_set: str) -> dict[str, tuple[str, StepResult]]:
+    steps = zip(facts.plan.steps, facts.results, strict=False)
+    return {step.check: (step.severity, result) for step, result in steps if step.parameter_set == parameter_set}
+
+
+def _answered(question: Question, results: dict[str, tuple[str, StepResult]]) -> bool:
+    return any(name in results and results[name][1].outcome == "pass" for name in question.checks)
