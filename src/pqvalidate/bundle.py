@@ -61,8 +61,11 @@ class BundleWriter:
         for name in ("tool", "subject", "plan"):
             if getattr(earlier, name) != getattr(opening, name):
                 raise UsageError(f"{self.folder} was begun with another {name}; it cannot be resumed by this command")
-        if (self.folder / "evidence.json").exists():
-            (self.folder / "evidence.json").unlink()
+        finished = self.folder / "evidence.json"
+        if finished.exists():
+            if read_evidence(self.folder).status == "complete":
+                raise UsageError(f"{self.folder} is complete; judge it with `pqvalidate judge {self.folder}`")
+            finished.unlink()
         whole = 0
         path = self.folder / "cases.jsonl"
         for case, end in _cases(path) if path.exists() else ():

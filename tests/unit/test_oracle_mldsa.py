@@ -1,4 +1,4 @@
-"""The ML-DSA and Dilithium oracle: against independent implementations, published digests, and its own planted faults."""
+"""The ML-DSA and Dilithium oracle: against independent implementations, published digests, and planted faults."""
 
 from __future__ import annotations
 
@@ -291,19 +291,19 @@ SIGNERS: dict[str, Rules] = {
     "tr has 32 bytes": replace(FINAL, message_digest=lambda tr, m: hash_h(tr[:32] + m)),
     "only 16 bits of the length count": replace(FINAL, message_digest=lambda tr, m: hash_h(tr + m[: len(m) % 65536])),
     "rnd has no effect": replace(FINAL, mask_seed=lambda key, _rnd, mu: hash_h(key + mu)),
-    "masks are used again": replace(FINAL, mask_nonces=lambda attempt, l: range(attempt, attempt + l)),
+    "masks are used again": replace(FINAL, mask_nonces=lambda attempt, count: range(attempt, attempt + count)),
     "context is ignored": replace(FINAL, message_prime=lambda m, _c: message_prime(m)),
     "no domain byte": replace(FINAL, message_prime=lambda m, _c: m),
     "pre-hash in the domain of pure": replace(FINAL, prehash_message_prime=partial(prehash_message_prime, domain=0)),
     "only 32 sign bits": replace(FINAL, sample_in_ball=partial(sample_in_ball, sign_bits=32)),
     "z is not checked": replace(FINAL, sign_z_bound=lambda p: 2 * p.gamma1),
     "r0 may reach gamma2": replace(FINAL, sign_r0_bound=lambda p: p.gamma2),
-    "ct0 bound is tight": replace(FINAL, sign_ct0_bound=lambda p: p.gamma2 // 3),
+    "ct0 bound is tight": replace(FINAL, sign_ct0_bound=lambda p: p.gamma2 // 3, max_attempts=30),
     "gives up after 3 attempts": replace(FINAL, max_attempts=3),
     "no k and l in key generation": replace(FINAL, seed_domain=lambda _k, _l: b""),
-    "tr is short": replace(FINAL, parameters={**FINAL.parameters, NAME: replace(P, tau=40)}),
+    "tau is 40": replace(FINAL, parameters={**FINAL.parameters, NAME: replace(P, tau=40)}),
     "one constant of the transform is wrong": replace(
-        FINAL, ring=replace(FINAL.ring, zetas=(*FINAL.ring.zetas[:77], 1, *FINAL.ring.zetas[78:]))
+        FINAL, ring=replace(FINAL.ring, zetas=(*FINAL.ring.zetas[:77], 1, *FINAL.ring.zetas[78:])), max_attempts=30
     ),
 }
 
@@ -347,8 +347,8 @@ def test_rare_faults_of_single_steps_show_at_their_edges() -> None:
     assert kept.use_hint(~h, edge, gamma2, kept.decompose).tolist() == [44, 0, 0]
 
 
-def test_a_matrix_that_accepts_q_differs_once_in_about_two_thousand_keys() -> None:
-    # SHAKE128 of this seed and indices yields the value q among the first 256 candidates of a polynomial.
+def test_a_matrix_that_accepts_q_differs_in_some_rare_key() -> None:
+    # 2^-11 per key (16 polynomials of 256 candidates out of 2^23), so 6400 fixed seeds hold about three.
     for number in range(400):
         seeds = [number.to_bytes(16, "big") + i.to_bytes(16, "big") for i in range(16)]
         if (expand_a(seeds, 4, 4) != expand_a(seeds, 4, 4, bound=Q + 1)).any():

@@ -48,8 +48,8 @@ KEY_DAYS = 730
 
 _KEY_WHAT = "a signing key file that `pqvalidate keygen` has written (schema pqvalidate/signing-key/1)"
 _TRUST_WHAT = "a trust file that `pqvalidate keygen` has written (schema pqvalidate/trust/1)"
-_KEY_REMEDY = "Use the signing key file as it was written, or make a new one with `pqvalidate keygen`"
-_TRUST_REMEDY = "Ask the validator for the trust file again"
+_KEY_REMEDY = "Use a signing key file (schema pqvalidate/signing-key/1) as `pqvalidate keygen` wrote it"
+_TRUST_REMEDY = "Use a trust file (schema pqvalidate/trust/1) as the validator handed it out"
 _KEY_FILE, _TRUST_FILE = "signing-key.json", "trust.json"
 
 

@@ -1,0 +1,264 @@
+"""What each verb does: read inputs, call the layer that does the work, print its report; returns the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pqvalidate.errors import UsageError
+
+if TYPE_CHECKING:
+    from pqvalidate.bundle import Opening
+    from pqvalidate.evidence import CaseRecord, Evidence
+    from pqvalidate.planner import Selection
+
+# The two halves are loaded by the verbs that need them, so that verifying never waits for measuring code.
+
+_HEX = re.compile(r"(?:[0-9a-f]{2}){1,64}")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Measure an implementation, judge it, print the report."""
+    from pqvalidate.adapters.attach import attach  # noqa: PLC0415
+    from pqvalidate.bundle import BundleWriter  # noqa: PLC0415
+    from pqvalidate.planner import make_plan  # noqa: PLC0415
+    from pqvalidate.runner import Budget, opening  # noqa: PLC0415
+    from pqvalidate.runner import run as run_plan  # noqa: PLC0415
+    from pqvalidate.verdict import POLICIES  # noqa: PLC0415
+
+    if given.policy not in POLICIES:
+        raise UsageError(f"unknown policy {given.policy!r}; available: {', '.join(POLICIES)}")
+    if given.max_time is not None and not given.max_time > 0:
+        raise UsageError("--max-time needs a number of seconds above 0")
+    earlier = _earlier(given)
+    selection = _selection(given, earlier)
+    folder = Path(given.out) if given.out else Path("pqvalidate-runs", f"{_slug(given.iut)}-{selection.seed}")
+    if folder.exists() and not given.resume:
+        raise UsageError(f"{folder} exists and is never overwritten; choose another --out, or go on with --resume")
+    with attach(given.iut) as iut:
+        planned = make_plan(iut.subject, selection)
+        with (
+            BundleWriter(folder, opening(planned, iut.subject), resume=given.resume) as writer,
+            _progress() as progress,
+        ):
+            evidence, failures = run_plan(
+                iut, planned, iut.subject, writer, budget=Budget(seconds=given.max_time, fail_fast=given.fail_fast),
+                progress=progress, command=_command(),
+            )  # fmt: skip
+    return _judged(evidence, failures, given, folder, given.iut)
+
+
+def plan(given: argparse.Namespace) -> int:
+    """Print what would be asked."""
+    from pqvalidate.adapters.attach import attach  # noqa: PLC0415
+    from pqvalidate.planner import make_plan  # noqa: PLC0415
+    from pqvalidate.report import plan_text  # noqa: PLC0415
+
+    with attach(given.iut) as iut:
+        planned = make_plan(iut.subject, _selection(given, None))
+        report = plan_text.build_plan_report(planned.plan, iut.subject)
+    _print((plan_text.json if given.format == "json" else plan_text.text)(report))
+    return 0
+
+
+def judge(given: argparse.Namespace) -> int:
+    """Judge the evidence of a bundle again."""
+    from pqvalidate.bundle import read_cases, read_evidence  # noqa: PLC0415
+
+    folder = Path(given.bundle)
+    evidence = read_evidence(folder)
+    failures = [case for case in read_cases(folder) if case.outcome != "pass"]
+    return _judged(evidence, failures, given, folder, evidence.facts.subject.name)
+
+
+def _judged(
+    evidence: Evidence, failures: list[CaseRecord], given: argparse.Namespace, folder: Path, argument: str
+) -> int:
+    from pqvalidate.report import FORMATS  # noqa: PLC0415
+    from pqvalidate.report.model import build_report  # noqa: PLC0415
+    from pqvalidate.suites import all_checks  # noqa: PLC0415
+    from pqvalidate.verdict import EXIT_CODES  # noqa: PLC0415
+    from pqvalidate.verdict import judge as judge_evidence  # noqa: PLC0415
+
+    verdict = judge_evidence(evidence, given.policy)
+    effects = {check.name: check.effect for check in all_checks()}
+    report = build_report(
+        evidence, verdict, failures, bundle=str(folder), iut_argument=_argument(evidence, argument), effects=effects
+    )
+    _print(FORMATS[given.format](report))
+    return EXIT_CODES[verdict.decision]
+
+
+def _argument(evidence: Evidence, otherwise: str) -> str:
+    """Return what the run was given as IUT, so that a reproducer can be pasted."""
+    command = evidence.circumstances.command
+    return command[1] if len(command) > 1 and command[0] == "run" and not command[1].startswith("-") else otherwise
+
+
+def certify(given: argparse.Namespace) -> int:
+    """Sign a certificate of a bundle."""
+    from pqvalidate.certificate import certify as issue  # noqa: PLC0415
+    from pqvalidate.certificate import load_signing_key  # noqa: PLC0415
+
+    key = load_signing_key(Path(given.key))
+    made = issue(Path(given.bundle), key, Path(given.out), now=_now(), valid_days=given.valid_days)
+    _print(
+        f"Certificate {made.id} written to {made.path}\n"
+        f"  outcome of the checks: {made.outcome}; valid until {made.not_after}\n"
+        f"  SHA-256 of the signed body: {made.body_sha256}\n"
+        f"Verify it with: pqvalidate verify {made.path} --trust TRUSTFILE\n"
+    )
+    return 0
+
+
+def verify(given: argparse.Namespace) -> int:
+    """Verify a certificate offline and print its one page."""
+    from pqvalidate.certificate import EXIT_CODES, summary  # noqa: PLC0415
+    from pqvalidate.certificate import verify as verify_file  # noqa: PLC0415
+    from pqvalidate.report import certificate_text  # noqa: PLC0415
+
+    found = verify_file(
+        Path(given.certificate), Path(given.trust), artefacts=[Path(p) for p in given.artefact], as_of=_as_of(given.as_of)
+    )
+    page = summary(found)
+    _print((certificate_text.json if given.format == "json" else certificate_text.text)(page))
+    return EXIT_CODES[found.decision]
+
+
+def keygen(given: argparse.Namespace) -> int:
+    """Make a signing key and its trust file."""
+    from pqvalidate.certificate import keygen as make_keys  # noqa: PLC0415
+
+    made = make_keys(Path(given.out), now=_now(), name=given.name, role=given.role)
+    _print(
+        f"Private signing key: {made.private} (readable by you only; keep it offline)\n"
+        f"Public trust file:   {made.trust} (give it to those who verify)\n"
+    )
+    return 0
+
+
+def vendors(given: argparse.Namespace) -> int:
+    """List the built-in implementations."""
+    from pqvalidate import vendors as built_in  # noqa: PLC0415
+    from pqvalidate.manifest import read_manifest  # noqa: PLC0415
+
+    rows = []
+    for name in built_in.BUILT_IN:
+        manifest = read_manifest(built_in.manifest_path(name))
+        here, why = built_in.availability(name)
+        rows.append({"name": name, "kind": manifest.attach.kind, "available": here, "detail": why,
+                     "claims": list(manifest.claims.conformance)})  # fmt: skip
+    if given.format == "json":
+        _print_json({"schema": "pqvalidate/vendors/1", "vendors": rows})
+        return 0
+    for row in rows:
+        _print(f"{row['name']:<14} {'available' if row['available'] else 'not here':<10} {row['detail']}\n")
+        _print(f"{'':<14} {row['kind']:<10} {', '.join(row['claims'])}\n")
+    return 0
+
+
+def explain(given: argparse.Namespace) -> int:
+    """Explain a name, or list what can be explained."""
+    from pqvalidate.explanations import explanation, names  # noqa: PLC0415
+
+    _print(explanation(given.name) if given.name else names())
+    return 0
+
+
+def doctor(given: argparse.Namespace) -> int:
+    """Check this installation; 0 if all is well, 3 if a control is misjudged, 4 if a vector file is damaged."""
+    from pqvalidate.diagnosis import diagnose  # noqa: PLC0415
+
+    found = diagnose()
+    if given.format == "json":
+        _print_json(msgspec.to_builtins(found))
+    else:
+        _print(found.text())
+    return found.exit_code()
+
+
+def _selection(given: argparse.Namespace, earlier: Opening | None) -> Selection:
+    from pqvalidate.planner import Selection  # noqa: PLC0415
+
+    if bool(given.exclude) != bool(given.because.strip()):
+        raise UsageError("--exclude CHECK and --because TEXT go together: say why a check is left out")
+    seed = given.seed or (earlier.plan.seed if earlier else secrets.token_hex(16))
+    if not _HEX.fullmatch(seed):
+        raise UsageError(f"--seed {seed!r} is not hex: 2 to 128 lower-case digits, an even number of them")
+    return Selection(
+        depth=given.depth or (earlier.plan.depth if earlier else "standard"), seed=seed,
+        parameter_sets=tuple(given.parameter_set), only=tuple(given.only), case=given.case,
+        excluded=dict.fromkeys(given.exclude, given.because.strip()),
+    )  # fmt: skip
+
+
+def _earlier(given: argparse.Namespace) -> Opening | None:
+    """Return the opening of the run to go on with, whose seed and depth are then taken over."""
+    from pqvalidate.bundle import read_opening  # noqa: PLC0415
+
+    if not given.resume:
+        return None
+    if not given.out:
+        raise UsageError("--resume needs --out with the folder of the interrupted run")
+    return read_opening(Path(given.out))
+
+
+def _command() -> tuple[str, ...]:
+    return tuple(word.encode("utf-8", "backslashreplace").decode() for word in sys.argv[1:])
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", Path(name).stem) or "run"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _as_of(text: str | None) -> datetime:
+    """Return the end of the day that was named, in UTC, or now."""
+    if text is None:
+        return _now()
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise UsageError(f"--as-of {text!r} is not a date; write it as YYYY-MM-DD") from None
+    return day + timedelta(hours=23, minutes=59, seconds=59)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None] | None]:
+    """Show a bar with the time left on standard error if that is a terminal; say nothing otherwise."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (BarColumn(28), MofNCompleteColumn(), TextColumn("cases, left"), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def _print_json(value: Any) -> None:  # noqa: ANN401  (any JSON value)
+    _print(msgspec.json.format(msgspec.json.encode(value), indent=1).decode())
+
+
+VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "run": run, "plan": plan, "judge": judge, "certify": certify, "verify": verify, "keygen": keygen,
+    "vendors": vendors, "explain": explain, "doctor": doctor,
+}  # fmt: skip

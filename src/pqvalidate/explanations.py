@@ -1,0 +1,74 @@
+"""Plain words for every name that a report uses: checks, reasons, parameter sets."""
+
+from __future__ import annotations
+
+from pqvalidate.algorithms import PARAMETER_SETS, ParameterSet, nearest
+from pqvalidate.controls import KILLED_BY
+from pqvalidate.errors import UsageError
+from pqvalidate.questions import QUESTIONS
+from pqvalidate.suites import Check, all_checks
+
+REASONS = {
+    "not-claimed": "The vendor does not claim it, so it was not asked. The vendor can change that in the manifest.",
+    "operation-missing": "The implementation, or the adapter around it, does not offer the operation that the check"
+    " needs. The vendor or the author of the adapter can add it.",
+    "tool-missing": "A tool that the check needs was not found on the laboratory's machine; see `pqvalidate doctor`.",
+    "not-at-this-depth": "The chosen depth has no cases for it, or the run was stopped before it was complete. Run again"
+    " with a greater --depth, without --max-time, or with --resume.",
+    "excluded": "The operator left it out, and said why.",
+}
+
+
+def names() -> str:
+    """Return every name that ``explanation`` knows, one per line, by kind."""
+    groups = {
+        "parameter sets": list(PARAMETER_SETS), "reasons": list(REASONS), "checks": [c.name for c in all_checks()],
+    }  # fmt: skip
+    return "\n\n".join(f"{kind}:\n" + "\n".join(f"  {name}" for name in found) for kind, found in groups.items()) + "\n"
+
+
+def explanation(name: str) -> str:
+    """Return what a check, reason or parameter set means.
+
+    Raises:
+        UsageError: nothing has that name; the message gives the nearest.
+
+    """
+    checks = {check.name: check for check in all_checks()}
+    if name in checks:
+        return _check(checks[name])
+    if name in REASONS:
+        return f"{name}\n  A reason why something was not asked.\n  {REASONS[name]}\n"
+    if name in PARAMETER_SETS:
+        return _parameter_set(PARAMETER_SETS[name])
+    known = [*checks, *REASONS, *PARAMETER_SETS]
+    raise UsageError(f"nothing is called {name!r}{nearest(name, known)}; `pqvalidate explain` lists all names")
+
+
+def _check(check: Check) -> str:
+    needs = " or ".join(" and ".join(sorted(need)) for need in check.needs)
+    answers = [row.id for row in QUESTIONS[check.algorithm] if check.name in row.checks]
+    lines = [
+        f"{check.name} ({check.suite}, {check.algorithm}, revision {check.revision})",
+        f"  {check.explain}",
+        f"  clause    {check.clause}",
+        f"  severity  {check.severity}",
+        f"  effect    {check.effect}",
+        f"  needs     {needs}",
+        f"  answers   {', '.join(answers) or 'no question of its own; a failure still refutes the claim'}",
+        f"  proven by the planted fault: {KILLED_BY[check.name]}",
+    ]
+    if check.caller_check:
+        lines.append(f"  advisory where the vendor's documentation leaves the {check.caller_check} check to the caller")
+    return "\n".join(lines) + "\n"
+
+
+def _parameter_set(row: ParameterSet) -> str:
+    first, second, third = ("ek", "dk", "c") if row.kind == "kem" else ("pk", "sk", "signature")
+    return (
+        f"{row.name} ({row.algorithm}, {row.version}; a {row.kind})\n"
+        f"  standard  {row.standard}; sizes from {row.sizes_from}\n"
+        f"  OID       {row.oid or 'none'}\n"
+        f"  category  {row.category} (NIST)\n"
+        f"  bytes     {first} {row.public_key}, {second} {row.private_key}, {third} {row.output}, seed {row.seed}\n"
+    )
