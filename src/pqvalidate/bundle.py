@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import msgspec
 
@@ -41,26 +42,54 @@ class BundleWriter:
         self.folder = folder
         self.done: dict[int, list[CaseRecord]] = {}
         self._encode = msgspec.json.Encoder().encode
-        if resume and folder.exists():
-            self._continue(opening)
-        else:
-            try:
-                folder.mkdir(parents=True)
-            except FileExistsError:
-                raise UsageError(f"{folder} exists and is never overwritten; choose another --out or --resume") from None
-            except OSError as error:
-                raise UsageError(f"cannot make {folder}: {error.strerror}") from None
-            write_atomically(folder / "plan.json", to_json(opening))
+        begun = resume and (folder / "plan.json").exists()
+        if not begun:
+            self._make_folder(empty_will_do=resume)
+        self._cases = self._open_alone()
         try:
-            self._cases: BinaryIO = (folder / "cases.jsonl").open("ab")
+            if begun:
+                self._continue(opening)
+            else:
+                write_atomically(folder / "plan.json", to_json(opening))
+        except BaseException:
+            self._cases.close()
+            raise
+
+    def _make_folder(self, *, empty_will_do: bool) -> None:
+        try:
+            if not (empty_will_do and is_unbegun(self.folder)):
+                self.folder.mkdir(parents=True)
+        except FileExistsError:
+            why = "exists and is never overwritten; choose another --out or --resume"
+            raise UsageError(f"{self.folder} {why}") from None
         except OSError as error:
-            raise UsageError(f"cannot write {folder / 'cases.jsonl'}: {error.strerror}") from None
+            raise UsageError(f"cannot make {self.folder}: {error.strerror}") from None
+
+    def _open_alone(self) -> BinaryIO:
+        """Open the list of cases for appending; the lock ends with this process, however that ends."""
+        path = self.folder / "cases.jsonl"
+        try:
+            stream = path.open("ab")
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror}") from None
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.close()
+            why = "another run is writing to it; wait for its end, or choose another --out"
+            raise UsageError(f"{self.folder}: {why}") from None
+        except OSError:
+            return stream  # a file system without locks
+        return stream
 
     def _continue(self, opening: Opening) -> None:
         earlier = read_opening(self.folder)
         for name in ("tool", "subject", "plan"):
             if getattr(earlier, name) != getattr(opening, name):
-                raise UsageError(f"{self.folder} was begun with another {name}; it cannot be resumed by this command")
+                raise UsageError(
+                    f"{self.folder} was begun with another {name}; to resume it, repeat the flags of its first command"
+                    " on the same implementation and version"
+                )
         finished = self.folder / "evidence.json"
         if finished.exists():
             if read_evidence(self.folder).status == "complete":
@@ -68,17 +97,22 @@ class BundleWriter:
             finished.unlink()
         whole = 0
         path = self.folder / "cases.jsonl"
-        for case, end in _cases(path) if path.exists() else ():
+        for case, end in _cases(path):
             self.done.setdefault(case.step, []).append(case)
             whole = end
-        if path.exists():
-            os.truncate(path, whole)
+        os.truncate(path, whole)
+        for left_over in [*self.folder.glob(".*.json.*"), *self.folder.glob("samples/.*")]:
+            left_over.unlink()
 
-    def __enter__(self) -> BundleWriter:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._cases.close()
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self._cases.close()
+        except OSError as failed:  # what could not be written before cannot be written on closing either
+            if error is None:
+                raise UsageError(f"cannot write {self.folder / 'cases.jsonl'}: {failed.strerror}") from None
 
     def add(self, case: CaseRecord) -> None:
         """Append one case; long values of failures go to ``samples/`` by digest."""
@@ -98,7 +132,10 @@ class BundleWriter:
         data = bytes.fromhex(value)
         digest = hashlib.sha256(data).hexdigest()
         folder = self.folder / "samples"
-        folder.mkdir(exist_ok=True)
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot make {folder}: {error.strerror}") from None
         write_atomically(folder / f"{digest}.bin", data)
         return f"samples/{digest}.bin"
 
@@ -114,6 +151,12 @@ class BundleWriter:
         """Write ``evidence.json``, whole or not at all."""
         self.flush()
         write_atomically(self.folder / "evidence.json", to_json(evidence))
+
+
+def is_unbegun(folder: Path) -> bool:
+    """Return whether a run was cut off between making its folder and writing its plan, so that nothing is lost."""
+    files = {path.name for path in folder.iterdir()} if folder.is_dir() else {"no such folder"}
+    return all(name == "cases.jsonl" or name.startswith(".plan.") for name in files)
 
 
 def read_opening(folder: Path) -> Opening:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
 
 from pqvalidate import __version__
 from pqvalidate.errors import PqvalidateError
@@ -22,7 +27,7 @@ _EXIT_CODES = """exit codes:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="pqvalidate", epilog=_EXIT_CODES, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
         description="Find out whether a post-quantum implementation does what its vendor claims.",
     )  # fmt: skip
@@ -30,7 +35,8 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
 
     def verb(name: str, says: str, describes: str = "") -> argparse.ArgumentParser:
-        return verbs.add_parser(name, help=says, description=describes or says[0].upper() + says[1:] + ".", allow_abbrev=False)
+        described = describes or f"{says[0].upper()}{says[1:]}."
+        return verbs.add_parser(name, help=says, description=described, allow_abbrev=False)
 
     _run_flags(verb("run", "measure an implementation, judge it and print the result; the main job"))
     plan = verb("plan", "show what would be asked, and what cannot be asked and why")
@@ -71,10 +77,12 @@ def _selection_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument("--depth", choices=("quick", "standard", "full"), default=None, help="default: standard")
     command.add_argument("--parameter-set", action="append", default=[], metavar="P",
                          help="examine only this claimed parameter set; may be repeated")  # fmt: skip
-    command.add_argument("--only", action="append", default=[], metavar="CHECK", help="run only this check; may be repeated")
+    command.add_argument("--only", action="append", default=[], metavar="CHECK",
+                         help="run only this check; may be repeated")  # fmt: skip
     command.add_argument("--case", default="", metavar="CASE", help="run only this case, as a finding names it")
     command.add_argument("--exclude", action="append", default=[], metavar="CHECK", help="leave a check out")
-    command.add_argument("--because", default="", metavar="TEXT", help="why checks are excluded; compulsory with --exclude")
+    command.add_argument("--because", default="", metavar="TEXT",
+                         help="why checks are excluded; compulsory with --exclude")  # fmt: skip
     command.add_argument("--seed", default=None, metavar="HEX", help="seed of all drawn cases (default: drawn afresh)")
 
 
@@ -95,34 +103,63 @@ def _format_flag(command: argparse.ArgumentParser) -> None:
     command.add_argument("--format", choices=tuple(FORMATS), default="text", help="default: text")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Names the nearest known word where a verb, a flag or a choice is misspelt."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2 and the message."""
+        super().error(message + _nearest(self, message))
+
+
+def _nearest(of: argparse.ArgumentParser, message: str) -> str:
+    from pqvalidate.algorithms import nearest  # noqa: PLC0415  (only mistakes need it)
+
+    choice = re.match(r".*invalid choice: '(?P<word>[^']*)' \(choose from (?P<known>.*)\)", message)
+    if choice:
+        return nearest(choice["word"], re.findall(r"[\w-]+", choice["known"]))
+    unknown = re.match(r"unrecognized arguments: (?P<word>--[\w-]+)", message)
+    return nearest(unknown["word"], sorted(_flags(of))) if unknown else ""
+
+
+def _flags(of: argparse.ArgumentParser) -> set[str]:
+    """Return the flags of the verb that was typed, or of the command itself."""
+    verbs = next((a for a in of._actions if isinstance(a, argparse._SubParsersAction)), None)  # noqa: SLF001
+    typed = next((word for word in sys.argv[1:] if verbs and word in verbs.choices), None)
+    chosen = verbs.choices[typed] if verbs and typed else of
+    return {flag for action in chosen._actions for flag in action.option_strings}  # noqa: SLF001
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; errors go to standard error as one sentence with a remedy."""
     given = parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a narrow locale must neither stop a report nor spoil a document
+        document = getattr(given, "format", "text") != "text"
+        sys.stdout.reconfigure(encoding="utf-8" if document else None, errors="backslashreplace")
     try:
-        code = int(import_module("pqvalidate.commands").VERBS[given.verb](given))
-        sys.stdout.flush()
+        return int(import_module("pqvalidate.commands").VERBS[given.verb](given))
     except PqvalidateError as error:
-        print(f"pqvalidate: {error}", file=sys.stderr)
-        return error.exit_code
+        return _end(error.exit_code, str(error))
     except KeyboardInterrupt:
-        print("pqvalidate: interrupted", file=sys.stderr)
-        return 3
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left; nothing more to say to it
-        return 0
+        return _end(3, "interrupted")
     except Exception as error:
         if os.environ.get("PQVALIDATE_DEBUG"):
             raise
-        where = error.__traceback__
-        while where and where.tb_next:
-            where = where.tb_next
-        place = f" at {os.path.basename(where.tb_frame.f_code.co_filename)}:{where.tb_lineno}" if where else ""  # noqa: PTH119
-        print(
-            f"pqvalidate: our own fault: {type(error).__name__}: {error}{place}. Please report it with the command and"
-            " `pqvalidate --version`; PQVALIDATE_DEBUG=1 shows where it happened.",
-            file=sys.stderr,
-        )
-        return 70
+        return _end(70, _own_fault(error))
+
+
+def _own_fault(error: Exception) -> str:
+    import traceback  # noqa: PLC0415  (needed only here)
+
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"our own fault: {type(error).__name__}: {error} at {Path(where.filename).name}:{where.lineno}. Please report it"
+        " with the command and `pqvalidate --version`; PQVALIDATE_DEBUG=1 shows where it happened"
+    )
+
+
+def _end(code: int, message: str) -> int:
+    with contextlib.suppress(OSError):  # standard error may be gone, too
+        sys.stderr.write(f"pqvalidate: {message}\n")
     return code
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import secrets
 import sys
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pqvalidate.bundle import Opening
     from pqvalidate.evidence import CaseRecord, Evidence
     from pqvalidate.planner import Selection
+    from pqvalidate.runner import Progress
 
 # The two halves are loaded by the verbs that need them, so that verifying never waits for measuring code.
 
@@ -85,14 +87,12 @@ def _judged(
 ) -> int:
     from pqvalidate.report import FORMATS  # noqa: PLC0415
     from pqvalidate.report.model import build_report  # noqa: PLC0415
-    from pqvalidate.suites import all_checks  # noqa: PLC0415
     from pqvalidate.verdict import EXIT_CODES  # noqa: PLC0415
     from pqvalidate.verdict import judge as judge_evidence  # noqa: PLC0415
 
     verdict = judge_evidence(evidence, given.policy)
-    effects = {check.name: check.effect for check in all_checks()}
     report = build_report(
-        evidence, verdict, failures, bundle=str(folder), iut_argument=_argument(evidence, argument), effects=effects
+        evidence, verdict, failures, bundle=str(folder), iut_argument=_argument(evidence, argument)
     )
     _print(FORMATS[given.format](report))
     return EXIT_CODES[verdict.decision]
@@ -127,8 +127,9 @@ def verify(given: argparse.Namespace) -> int:
     from pqvalidate.report import certificate_text  # noqa: PLC0415
 
     found = verify_file(
-        Path(given.certificate), Path(given.trust), artefacts=[Path(p) for p in given.artefact], as_of=_as_of(given.as_of)
-    )
+        Path(given.certificate), Path(given.trust), artefacts=[Path(p) for p in given.artefact],
+        as_of=_as_of(given.as_of),
+    )  # fmt: skip
     page = summary(found)
     _print((certificate_text.json if given.format == "json" else certificate_text.text)(page))
     return EXIT_CODES[found.decision]
@@ -140,7 +141,7 @@ def keygen(given: argparse.Namespace) -> int:
 
     made = make_keys(Path(given.out), now=_now(), name=given.name, role=given.role)
     _print(
-        f"Private signing key: {made.private} (readable by you only; keep it offline)\n"
+        f"Private signing key: {made.signing_key} (readable by you only; keep it offline)\n"
         f"Public trust file:   {made.trust} (give it to those who verify)\n"
     )
     return 0
@@ -151,7 +152,7 @@ def vendors(given: argparse.Namespace) -> int:
     from pqvalidate import vendors as built_in  # noqa: PLC0415
     from pqvalidate.manifest import read_manifest  # noqa: PLC0415
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in built_in.BUILT_IN:
         manifest = read_manifest(built_in.manifest_path(name))
         here, why = built_in.availability(name)
@@ -203,13 +204,13 @@ def _selection(given: argparse.Namespace, earlier: Opening | None) -> Selection:
 
 def _earlier(given: argparse.Namespace) -> Opening | None:
     """Return the opening of the run to go on with, whose seed and depth are then taken over."""
-    from pqvalidate.bundle import read_opening  # noqa: PLC0415
+    from pqvalidate.bundle import is_unbegun, read_opening  # noqa: PLC0415
 
     if not given.resume:
         return None
     if not given.out:
         raise UsageError("--resume needs --out with the folder of the interrupted run")
-    return read_opening(Path(given.out))
+    return None if is_unbegun(Path(given.out)) else read_opening(Path(given.out))
 
 
 def _command() -> tuple[str, ...]:
@@ -236,22 +237,39 @@ def _as_of(text: str | None) -> datetime:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int, str], None] | None]:
+def _progress() -> Iterator[Progress | None]:
     """Show a bar with the time left on standard error if that is a terminal; say nothing otherwise."""
     if not sys.stderr.isatty():
         yield None
         return
+    from rich import progress  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
-    columns = (BarColumn(28), MofNCompleteColumn(), TextColumn("cases, left"), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    columns = (
+        progress.BarColumn(28),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("cases, left"),
+        progress.TimeRemainingColumn(),
+        progress.TextColumn("{task.description}"),
+    )
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=None)
-        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
+
+        def tell(done: int, total: int, what: str) -> None:
+            bar.update(task, completed=done, total=total, description=what)
+
+        yield tell
 
 
 def _print(text: str) -> None:
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    """Write to standard output; that its reader has left does not change what the command has found out."""
+    try:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered has nowhere to go
+        if not isinstance(error, BrokenPipeError):
+            raise UsageError(f"cannot write to standard output: {error.strerror}") from None
 
 
 def _print_json(value: Any) -> None:  # noqa: ANN401  (any JSON value)

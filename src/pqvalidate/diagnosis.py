@@ -42,8 +42,10 @@ class Diagnosis(Record):
         lines = [
             f"vectors   {self.vector_files - len(self.damaged)} of {self.vector_files} files match their digest",
             *(f"          damaged: {path}; reinstall pqvalidate" for path in self.damaged),
-            f"controls  {len(self.controls) - len(wrong)} of {len(self.controls)} judged rightly"
-            f" ({len(self.controls) - mutants} reference, {mutants} mutants)",
+            (
+                f"controls  {len(self.controls) - len(wrong)} of {len(self.controls)} judged rightly"
+                f" ({len(self.controls) - mutants} reference, {mutants} mutants)"
+            ),
             *(f"          misjudged: {c.control} by {c.check}: expected {c.expected}, seen {c.seen}" for c in wrong),
             *(f"tool      {name:<9} {where or 'not found'}" for name, where in self.tools.items()),
             *(f"vendor    {name:<14} {detail}" for name, detail in self.vendors.items()),
@@ -66,10 +68,11 @@ def _controls() -> tuple[Control, ...]:
     """Plan for an imagined implementation that offers everything, and run the controls of that plan."""
     every = {"kem": KEM_OPERATIONS, "signature": SIGNATURE_OPERATIONS}
     hashes = tuple(f"hash:{name}" for name in PREHASH_OID_BYTE)
-    operations = {
-        name: (*every[row.kind], *(f"{op}.{o}" for op, shape in every[row.kind].items() for o in shape.optional), *hashes)
-        for name, row in PARAMETER_SETS.items()
+    offers = {
+        kind: (*shapes, *(f"{op}.{option}" for op, shape in shapes.items() for option in shape.optional), *hashes)
+        for kind, shapes in every.items()
     }
+    operations = {name: offers[row.kind] for name, row in PARAMETER_SETS.items()}
     subject = Subject(
         vendor="pqvalidate", name="controls", version="", form="software-library", adapter="none", artefacts=(),
         claims=tuple(PARAMETER_SETS), caller_checks=(), operations=operations, configuration={}, notes=(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -31,10 +32,10 @@ def tree_digests(root: Path, files: Iterable[Path]) -> tuple[str, str, int]:
     The digest is that of the text that ``sha256sum`` (``sha512sum``) prints for the files in binary-sorted order of
     their paths relative to ``root``: two spaces between digest and path, one line feed after each.
     """
-    rows = sorted((path.relative_to(root).as_posix().encode(), *file_digests(path)) for path in files)
-    short = "".join(f"{sha256}  {name.decode()}\n" for name, sha256, _, _ in rows)
-    long = "".join(f"{sha512}  {name.decode()}\n" for name, _, sha512, _ in rows)
-    return hashlib.sha256(short.encode()).hexdigest(), hashlib.sha512(long.encode()).hexdigest(), sum(r[3] for r in rows)
+    rows = sorted((os.fsencode(path.relative_to(root).as_posix()), *file_digests(path)) for path in files)
+    short = b"".join(b"%s  %s\n" % (sha256.encode(), name) for name, sha256, _, _ in rows)
+    long = b"".join(b"%s  %s\n" % (sha512.encode(), name) for name, _, sha512, _ in rows)
+    return hashlib.sha256(short).hexdigest(), hashlib.sha512(long).hexdigest(), sum(row[3] for row in rows)
 
 
 def directory_digests(root: Path) -> tuple[str, str, int]:

@@ -9,7 +9,7 @@ import re
 import tempfile
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, dataclass_transform
 
 import msgspec
 
@@ -21,8 +21,11 @@ _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<field>[^`]*)`(?: - at `(?P<plac
 _AT = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<place>[^`]*)`)?$", re.DOTALL)
 _MAX_BYTES = 256 * 1024 * 1024
 _MAX_DEPTH = 64
+_SAFE_INTEGER = 2**53 - 1  # RFC 8785 section 3.2.2.3
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every record that is stored or signed: immutable, named fields, unknown fields refused."""
 
@@ -44,16 +47,24 @@ def read_bytes(path: Path, what: str) -> bytes:
 
 
 def parse_json(data: bytes, file: object, what: str) -> Any:  # noqa: ANN401  (any JSON value)
-    """Return the JSON value in ``data``; duplicate keys, NaN and floats are refused (RFC 8785 bodies have none).
+    """Return the JSON value in ``data``; what an RFC 8785 body cannot hold is refused.
+
+    That is: duplicate keys, NaN, floats, whole numbers of 2^53 and more, lone surrogates.
 
     Raises:
         InputError: the bytes are no such JSON.
 
     """
     try:
-        return json.loads(
-            data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_refuse, parse_float=_refuse
+        text = data.decode("utf-8")
+        value = json.loads(
+            text, object_pairs_hook=_no_duplicates, parse_constant=_refuse, parse_float=_refuse, parse_int=_whole
         )
+        if _SURROGATE.search(text):  # only an escape can bring one in; paired ones have become a character
+            json.dumps(value, ensure_ascii=False).encode()
+        return value  # noqa: TRY300  (encoding it, above, is part of reading it)
+    except UnicodeEncodeError:
+        raise InputError(file, "", "holds a lone surrogate", f"Give {what} as it was written") from None
     except UnicodeDecodeError as error:
         raise InputError(file, f"byte {error.start}", "is not UTF-8", f"Give {what}") from None
     except json.JSONDecodeError as error:
@@ -75,6 +86,14 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
                 raise ValueError(msg)
             seen.add(key)
     return found
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if abs(number) > _SAFE_INTEGER:
+        msg = f"holds a whole number of {len(text)} digits, which is 2^53 or more"
+        raise ValueError(msg)
+    return number
 
 
 def _refuse(text: str) -> Any:  # noqa: ANN401

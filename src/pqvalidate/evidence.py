@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from pqvalidate.documents import Record, canonical
 
-SCHEMA = "pqvalidate/evidence/1"
+SCHEMA: Final = "pqvalidate/evidence/1"
 Outcome: TypeAlias = Literal["pass", "fail", "error", "not-applicable"]
 Reason: TypeAlias = Literal["not-claimed", "operation-missing", "tool-missing", "not-at-this-depth", "excluded"]
 Severity: TypeAlias = Literal["critical", "high", "medium", "low", "advisory"]
@@ -55,7 +55,8 @@ class Question(Record):
 class Step(Record):
     """One planned check of one parameter set: how many cases, or the reason why it cannot be asked.
 
-    Without a reason, a non-empty ``why`` says which further cases this implementation cannot be asked.
+    Without a reason, a non-empty ``why`` says which further cases this implementation cannot be asked. ``effect`` says
+    in one sentence what a failure means, so that a bundle explains itself to those who judge it later.
     """
 
     check: str
@@ -68,6 +69,7 @@ class Step(Record):
     cases: int
     reason: Reason | None = None
     why: str = ""
+    effect: str = ""
 
 
 class VectorSource(Record):
@@ -185,8 +187,8 @@ def summarise(step: int, planned: int, cases: Sequence[CaseRecord], *, not_run_b
     else:
         outcome = "pass"
     return StepResult(
-        step=step, outcome=outcome, passed=passed, failed=failed, errors=errors, not_run=not_run, reason=reason, why=why,
-        faults=sum(bool(case.fault) for case in cases), cases_digest=_cases_digest(cases),
+        step=step, outcome=outcome, passed=passed, failed=failed, errors=errors, not_run=not_run, reason=reason,
+        why=why, faults=sum(bool(case.fault) for case in cases), cases_digest=_cases_digest(cases),
     )  # fmt: skip
 
 
@@ -203,15 +205,20 @@ def check_evidence(evidence: Evidence) -> str | None:
     if [result.step for result in facts.results] != list(range(len(facts.plan.steps))):
         return f"{len(facts.plan.steps)} steps are planned and {len(facts.results)} results do not match them in order"
     for step, result in zip(facts.plan.steps, facts.results, strict=True):
-        total = result.passed + result.failed + result.errors + result.not_run
-        if min(result.passed, result.failed, result.errors, result.not_run) < 0 or total != step.cases:
-            return f"step {result.step} ({step.check}, {step.parameter_set}) counts {total} of {step.cases} cases"
-        if result.outcome == "pass" and (result.passed != step.cases or not step.cases):
-            return f"step {result.step} ({step.check}, {step.parameter_set}) passed without all its cases"
-        if result.outcome == "fail" and not result.failed:
-            return f"step {result.step} ({step.check}, {step.parameter_set}) failed without a failed case"
-        if result.failed and result.outcome != "fail":
-            return f"step {result.step} ({step.check}, {step.parameter_set}) has failed cases but did not fail"
-        if result.outcome == "not-applicable" and result.reason is None:
-            return f"step {result.step} ({step.check}, {step.parameter_set}) is not applicable without a reason"
+        problem = _problem(step, result)
+        if problem:
+            return f"step {result.step} ({step.check}, {step.parameter_set}) {problem}"
     return None
+
+
+def _problem(step: Step, result: StepResult) -> str:
+    counts = (result.passed, result.failed, result.errors, result.not_run)
+    wrong = {
+        f"counts {sum(counts)} of {step.cases} cases": min(counts) < 0 or sum(counts) != step.cases,
+        "passed without all its cases": result.outcome == "pass" and (result.passed != step.cases or not step.cases),
+        "failed without a failed case": result.outcome == "fail" and not result.failed,
+        "has failed cases but did not fail": result.failed > 0 and result.outcome != "fail",
+        "is not applicable without a reason": result.outcome == "not-applicable" and result.reason is None,
+        "has a reason for not being asked, and was asked": step.reason is not None and result.outcome != "not-applicable",
+    }
+    return next((problem for problem, is_so in wrong.items() if is_so), "")

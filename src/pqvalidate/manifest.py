@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -86,29 +86,46 @@ def read_manifest(path: Path) -> Manifest:
     return manifest
 
 
-def _problem(manifest: Manifest) -> tuple[str, str, str] | None:
-    attach, claims = manifest.attach, manifest.claims
+Problem: TypeAlias = tuple[str, str, str]
+"""Place, problem and remedy."""
+
+
+def _problem(manifest: Manifest) -> Problem | None:
+    if not manifest.product.vendor.strip() or not manifest.product.name.strip():
+        return "product", "vendor or name is empty", "Name both"
+    for name, value in msgspec.structs.asdict(manifest.limits).items():
+        if not 0 < value <= 1 << 20:
+            return f"limits.{name}", f"{value} is out of range", "Give a whole number from 1 to 1048576"
+    return _attach_problem(manifest.attach) or _claims_problem(manifest.claims) or _artefacts_problem(manifest.artefacts)
+
+
+def _attach_problem(attach: Attach) -> Problem | None:
     if attach.kind not in KINDS:
-        return "attach.kind", f"unknown kind {attach.kind!r}{nearest(attach.kind, KINDS)}", f"Use one of {KINDS}"
+        known = ", ".join(KINDS)
+        return "attach.kind", f"unknown kind {attach.kind!r}{nearest(attach.kind, KINDS)}", f"Known kinds: {known}"
     module, _, name = attach.target.partition(":")
     if not all(part.isidentifier() for part in [*module.split("."), *name.split(".")]):
         return "attach.target", f"{attach.target!r} is not module:callable", "Write it as package.module:function"
+    return None
+
+
+def _claims_problem(claims: Claims) -> Problem | None:
     if not claims.conformance:
         return "claims.conformance", "claims nothing", "Name at least one parameter set, e.g. ML-KEM-768"
     for index, wanted in enumerate(claims.conformance):
         if wanted not in PARAMETER_SETS:
             near = nearest(wanted, list(PARAMETER_SETS))
-            return f"claims.conformance[{index}]", f"unknown parameter set {wanted!r}{near}", "Use a name of FIPS 203/204"
+            problem = f"unknown parameter set {wanted!r}{near}"
+            return f"claims.conformance[{index}]", problem, "Use a name that `pqvalidate explain` lists"
     if len(set(claims.conformance)) != len(claims.conformance):
         return "claims.conformance", "names a parameter set twice", "Name each once"
-    for index, source in enumerate(manifest.artefacts):
+    return None
+
+
+def _artefacts_problem(artefacts: tuple[ArtefactSource, ...]) -> Problem | None:
+    for index, source in enumerate(artefacts):
         if bool(source.path) == bool(source.distribution):
             return f"artefacts[{index}]", "needs one of path and distribution", "Give exactly one of them"
-    for name, value in msgspec.structs.asdict(manifest.limits).items():
-        if not 0 < value <= 1 << 20:
-            return f"limits.{name}", f"{value} is out of range", "Give a whole number from 1 to 1048576"
-    if not manifest.product.vendor.strip() or not manifest.product.name.strip():
-        return "product", "vendor or name is empty", "Name both"
     return None
 
 

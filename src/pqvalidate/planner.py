@@ -59,8 +59,9 @@ def make_plan(subject: Subject, selection: Selection) -> Planned:
     for parameter_set in sets:
         operations = frozenset(subject.operations.get(parameter_set, ()))
         asking = Asking(
-            parameter_set=parameter_set, depth=selection.depth, seed=bytes.fromhex(selection.seed), operations=operations
-        )
+            parameter_set=parameter_set, depth=selection.depth, seed=bytes.fromhex(selection.seed),
+            operations=operations,
+        )  # fmt: skip
         for check in all_checks():
             if check.algorithm != PARAMETER_SETS[parameter_set].algorithm:
                 continue
@@ -94,6 +95,8 @@ def _step(check: Check, asking: Asking, subject: Subject, selection: Selection) 
         cases = [case for case in cases if case.id == selection.case]
         if not cases:
             return _not_asked(check, asking, subject, "excluded", "not among the cases named by --case"), ()
+    if not cases and check.gaps(asking):
+        return _not_asked(check, asking, subject, "operation-missing", check.gaps(asking)), ()
     if not cases and asking.depth != "full":
         return _not_asked(check, asking, subject, "not-at-this-depth", f"has no cases at depth {asking.depth}"), ()
     return _asked(check, asking, subject, len(cases)), cases
@@ -104,7 +107,7 @@ def _asked(check: Check, asking: Asking, subject: Subject, cases: int) -> Step:
     return Step(
         check=check.name, suite=check.suite, parameter_set=asking.parameter_set, clause=check.clause,
         revision=check.revision, severity=_severity(check, subject), bears_on=check.bears_on, cases=cases,
-        why=check.gaps(asking),
+        why=check.gaps(asking), effect=check.effect,
     )  # fmt: skip
 
 
@@ -112,7 +115,7 @@ def _not_asked(check: Check, asking: Asking, subject: Subject, reason: Any, why:
     return Step(
         check=check.name, suite=check.suite, parameter_set=asking.parameter_set, clause=check.clause,
         revision=check.revision, severity=_severity(check, subject), bears_on=check.bears_on, cases=0,
-        reason=reason, why=why,
+        reason=reason, why=why, effect=check.effect,
     )  # fmt: skip
 
 

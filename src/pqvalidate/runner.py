@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import platform
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Protocol
+from functools import partial
+from typing import Protocol, Self
 
 from pqvalidate import __version__
 from pqvalidate.bundle import BundleWriter, Opening
 from pqvalidate.controls import run_controls
 from pqvalidate.evidence import (
-    SCHEMA, CaseRecord, Circumstances, Control, Evidence, Facts, StepResult, Subject, facts_digest, summarise,
+    SCHEMA,
+    CaseRecord,
+    Circumstances,
+    Control,
+    Evidence,
+    Facts,
+    StepResult,
+    Subject,
+    facts_digest,
+    summarise,
 )  # fmt: skip
 from pqvalidate.planner import Planned, Task
-from pqvalidate.scheduler import Asked, losses, window
+from pqvalidate.scheduler import Asked, carry_out, losses
 
 TOOL = f"pqvalidate {__version__}"
-_WINDOW = 128
-"""Cases in flight at once; their calls travel together."""
 LOSS_LIMIT = 10
 """After so many lost processes a step is given up: it has failed, and each further loss may cost a whole time limit."""
 
@@ -49,7 +59,52 @@ class Budget:
         return f"stopped by --max-time after {self.seconds:g} s" if over else ""
 
 
-Progress = Callable[[int, int, str], None]
+class Progress(Protocol):
+    """Is told how far the run has come."""
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """So many cases of the total are done; ``what`` is being asked."""
+
+
+_INTERRUPTED = "interrupted by the operator"
+
+
+class _Interrupts:
+    """Holds Ctrl-C back until it can be heeded without losing a record; a second one ends the program at once."""
+
+    def __init__(self) -> None:
+        self.cut_off = self._seen = self._heeding = self._installed = False
+
+    def __enter__(self) -> Self:
+        # Another handler means: ignored, or a matter of the caller.
+        usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if usual and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._note)
+            self._installed = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._installed:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _note(self, *_: object) -> None:
+        again, self._seen = self._seen, True
+        if again or self._heeding:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def heeded(self) -> Iterator[None]:
+        """Mark a stretch that Ctrl-C may cut off anywhere; one that was held back cuts it off at its beginning."""
+        try:
+            self._heeding = True
+            if self._seen:
+                self._note()
+            yield
+        except KeyboardInterrupt:
+            self.cut_off = self._seen = True
+            raise
+        finally:
+            self._heeding = False
 
 
 def opening(planned: Planned, subject: Subject) -> Opening:
@@ -66,8 +121,31 @@ def run(
     An interrupt (Ctrl-C), a spent budget or the first failure under fail-fast ends the run in order: what was not run
     is recorded as not-at-this-depth, so the bundle is readable and can be resumed.
     """
-    started, began = _now(), time.monotonic_ns()
-    budget = budget or Budget()
+    with _Interrupts() as interrupts:
+        started, began = _now(), time.monotonic_ns()
+        results, failures = _run_tasks(iut, planned, writer, budget or Budget(), interrupts, progress)
+        facts = Facts(
+            tool=TOOL, subject=subject, plan=planned.plan, results=_every_step(planned, results),
+            controls=_controls(planned, interrupts),
+        )  # fmt: skip
+        evidence = Evidence(
+            schema=SCHEMA, status="interrupted" if interrupts.cut_off else "complete", facts_digest=facts_digest(facts),
+            facts=facts,
+            circumstances=Circumstances(
+                platform=platform.platform(), python=sys.version.split()[0], started=started, finished=_now(),
+                duration_ns=time.monotonic_ns() - began, worker_restarts=iut.restarts, sandbox=tuple(sandbox),
+                command=tuple(command),
+            ),
+        )  # fmt: skip
+        if writer:
+            writer.finish(evidence)
+    return evidence, failures
+
+
+def _run_tasks(
+    iut: Attached, planned: Planned, writer: BundleWriter | None, budget: Budget, interrupts: _Interrupts,
+    progress: Progress | None,
+) -> tuple[dict[int, StepResult], list[CaseRecord]]:  # fmt: skip
     results: dict[int, StepResult] = {}
     failures: list[CaseRecord] = []
     stop = ""
@@ -76,7 +154,9 @@ def run(
     for task in planned.tasks:
         done = writer.done.get(task.index, []) if writer else []
         if not stop:
-            stop, seen = _run_task(iut, task, done, writer, budget, lambda n, at=before, t=task: _tell(progress, at + n, total, t))
+            what = f"{task.asking.parameter_set} {task.check.name}"
+            tell = partial(progress, total=total, what=what) if progress else None
+            stop, seen = _run_task(iut, task, done, writer, budget, interrupts, tell, before)
         else:
             seen = list(done)
         before += len(task.cases)
@@ -84,25 +164,16 @@ def run(
         failures += [case for case in seen if case.outcome != "pass"]
         if budget.fail_fast and results[task.index].outcome == "fail" and not stop:
             stop = f"stopped by --fail-fast after {task.check.name}"
-    interrupted = stop.startswith("interrupted")
-    controls = () if interrupted else run_controls(planned)
-    facts = Facts(tool=TOOL, subject=subject, plan=planned.plan, results=_every_step(planned, results), controls=controls)
-    evidence = Evidence(
-        schema=SCHEMA, status="interrupted" if interrupted else "complete", facts_digest=facts_digest(facts), facts=facts,
-        circumstances=Circumstances(
-            platform=platform.platform(), python=sys.version.split()[0], started=started, finished=_now(),
-            duration_ns=time.monotonic_ns() - began, worker_restarts=iut.restarts, sandbox=tuple(sandbox),
-            command=tuple(command),
-        ),
-    )  # fmt: skip
-    if writer:
-        writer.finish(evidence)
-    return evidence, failures
+    return results, failures
 
 
-def _tell(progress: Progress | None, done: int, total: int, task: Task) -> None:
-    if progress:
-        progress(done, total, f"{task.asking.parameter_set} {task.check.name}")
+def _controls(planned: Planned, interrupts: _Interrupts) -> tuple[Control, ...]:
+    """Return the controls, or none at all where they were interrupted: half of them would prove nothing."""
+    try:
+        with interrupts.heeded():
+            return run_controls(planned)
+    except KeyboardInterrupt:
+        return ()
 
 
 def _every_step(planned: Planned, results: Mapping[int, StepResult]) -> tuple[StepResult, ...]:
@@ -126,26 +197,31 @@ def _result(task: Task, seen: list[CaseRecord], stop: str) -> StepResult:
 
 def _run_task(
     iut: Attached, task: Task, done: list[CaseRecord], writer: BundleWriter | None, budget: Budget,
-    tell: Callable[[int], None],
+    interrupts: _Interrupts, tell: Callable[[int], None] | None, before: int,
 ) -> tuple[str, list[CaseRecord]]:  # fmt: skip
     """Run the cases that have no record yet; return why the run must stop (or nothing) and all cases of the step."""
     seen = list(done)
     names = {case.case for case in done}
-    waiting = iter([case for case in task.cases if case.id not in names])
+    waiting = [case for case in task.cases if case.id not in names]
+    left = LOSS_LIMIT - losses(seen)
+    batches = carry_out(iut, task, waiting, left) if left > 0 else iter(())
     stop = ""
-    try:
-        while not stop and (left := LOSS_LIMIT - losses(seen)) > 0:
-            cases = list(islice(waiting, _WINDOW))
-            if not cases:
-                break
-            for record in window(iut, task, cases, left):
-                seen.append(record)
-                if writer:
-                    writer.add(record)
-            tell(len(seen))
-            stop = budget.spent()
-    except KeyboardInterrupt:
-        stop = "interrupted by the operator"
+    while not stop:
+        try:
+            with interrupts.heeded():
+                records = next(batches, None)
+        except KeyboardInterrupt:
+            stop = _INTERRUPTED
+            break
+        if records is None:
+            break
+        seen += records
+        if writer:
+            for record in records:
+                writer.add(record)
+        if tell:
+            tell(before + len(seen))
+        stop = budget.spent()
     if writer:
         writer.flush()
     return stop, seen

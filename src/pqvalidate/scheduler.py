@@ -1,15 +1,24 @@
-"""Many cases in flight: scripts are resumed with their replies in step, and their calls travel together."""
+"""Many cases in flight: scripts are resumed in step, their calls travel together, their computations make one batch.
+
+Cases run in two lanes. While the implementation answers the calls of one lane, the oracle computes for the other, so
+two processors work at once. The order of the calls depends on the cases alone, never on time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any, Protocol
 
 from pqvalidate.adapters.interface import Call, Reply
 from pqvalidate.evidence import CaseRecord
 from pqvalidate.planner import Task
-from pqvalidate.suites import CaseResult, Script
+from pqvalidate.suites import CaseResult, Compute, Script
+
+_LANES = 2
+_CASES_PER_LANE = 128
 
 
 class Asked(Protocol):
@@ -24,36 +33,113 @@ def losses(cases: Sequence[CaseRecord]) -> int:
     return sum(case.fault in ("crash", "timeout", "protocol") for case in cases)
 
 
-def window(iut: Asked, task: Task, cases: Sequence[Any], losses_left: int) -> list[CaseRecord]:
-    """Run the scripts of a window of cases together: gather their calls, ask once, hand out the replies."""
-    active: list[tuple[Any, Script, Sequence[Call]]] = []
-    finished: dict[str, CaseRecord] = {}
-    for case in cases:
-        _advance(task, case, task.check.script(case, task.asking), None, active, finished)
-    while active and (left := losses_left - losses(list(finished.values()))) > 0:
-        wanted, active = active, []
-        replies = iter(iut.ask([call for _, _, calls in wanted for call in calls], left))
-        for case, script, calls in wanted:
-            mine = list(islice(replies, len(calls)))
-            if len(mine) < len(calls):  # given up before this case was asked in full: it has no record
-                break
-            _advance(task, case, script, mine, active, finished)
-    return [finished[case.id] for case in cases if case.id in finished]
+def carry_out(iut: Asked, task: Task, cases: Sequence[Any], most_losses: int) -> Iterator[list[CaseRecord]]:
+    """Run the scripts of all cases and yield their records, a lane's worth at a time.
+
+    After ``most_losses`` cases that each cost a process, the rest has no record.
+    """
+    waiting = iter(cases)
+    lanes: list[_Lane] = []
+    lost = 0
+    with ThreadPoolExecutor(1, thread_name_prefix="oracle") as executor:
+        while True:
+            while len(lanes) < _LANES and (chosen := list(islice(waiting, _CASES_PER_LANE))):
+                lanes.append(_Lane(task, chosen, executor))
+            if not lanes:
+                return
+            lane = lanes.pop(0)
+            before = losses(list(lane.finished.values()))
+            lane.step(iut, most_losses - lost)
+            lost += losses(list(lane.finished.values())) - before
+            if lane.active and lost < most_losses:
+                lanes.append(lane)
+                continue
+            yield lane.records()
+            if lost >= most_losses:
+                yield from (other.records() for other in lanes)
+                return
 
 
-def _advance(
-    task: Task, case: Any, script: Script, replies: Sequence[Reply] | None,  # noqa: ANN401
-    active: list[tuple[Any, Script, Sequence[Call]]], finished: dict[str, CaseRecord],
-) -> None:  # fmt: skip
-    """Resume one script with its replies; it either asks again or ends in a record."""
+def window(iut: Asked, task: Task, cases: Sequence[Any], most_losses: int) -> list[CaseRecord]:
+    """Run a few cases and return their records."""
+    return [record for records in carry_out(iut, task, cases, most_losses) for record in records]
+
+
+class _Lane:
+    """Cases that advance together."""
+
+    def __init__(self, task: Task, cases: Sequence[Any], executor: Executor) -> None:
+        self.task, self.cases, self.executor = task, cases, executor
+        self.finished: dict[str, CaseRecord] = {}
+        self.active: list[tuple[Any, Script, Sequence[Any]]] = []
+        self.computing: Future[dict[int, list[Any]]] | None = None
+        for case in cases:
+            self._advance(case, script := task.check.script(case, task.asking), lambda s=script: next(s))
+        self._begin_computing()
+
+    def records(self) -> list[CaseRecord]:
+        """Return the records of the cases that have ended, in the order of the cases."""
+        return [self.finished[case.id] for case in self.cases if case.id in self.finished]
+
+    def step(self, iut: Asked, losses_left: int) -> None:
+        """Have all calls made, take the computed values, and resume every script."""
+        wanted, self.active = self.active, []
+        calls = [item for _, _, items in wanted for item in items if isinstance(item, Call)]
+        replies = iter(iut.ask(calls, losses_left)) if calls else iter(())
+        values = self.computing.result() if self.computing else {}
+        for case, script, items in wanted:
+            if items and isinstance(items[0], Compute):
+                self._advance(case, script, lambda s=script, v=values[id(items)]: _resume(s, v))
+                continue
+            mine = list(islice(replies, len(items)))
+            if len(mine) == len(items):  # else given up before this case was asked in full: it has no record
+                self._advance(case, script, lambda s=script, r=mine: s.send(r))
+        self._begin_computing()
+
+    def _begin_computing(self) -> None:
+        wanted = [items for _, _, items in self.active if items and isinstance(items[0], Compute)]
+        self.computing = self.executor.submit(_compute, wanted) if wanted else None
+
+    def _advance(self, case: Any, script: Script, resume: Callable[[], Sequence[Any]]) -> None:  # noqa: ANN401
+        """Resume one script; it either asks again or ends in a record."""
+        try:
+            self.active.append((case, script, resume()))
+        except StopIteration as end:
+            self.finished[case.id] = _record(self.task, case, end.value)
+        except Exception as error:  # noqa: BLE001  (a mistake in a check is our error and must not end the run)
+            why = f"{type(error).__name__}: {error}"
+            self.finished[case.id] = CaseRecord(
+                step=self.task.index, case=case.id, outcome="error", why=why, flags=case.flags
+            )
+
+
+def _resume(script: Script, values: list[Any]) -> Sequence[Any]:
+    """Hand computed values to a script; a computation that was refused is raised inside it."""
+    refusal = next((value for value in values if isinstance(value, Exception)), None)
+    return script.throw(refusal) if refusal else script.send(values)
+
+
+def _compute(wanted: Sequence[Sequence[Compute]]) -> dict[int, list[Any]]:
+    """Make all computations, those of the same function and parameter set as one batch; a refusal is its own value."""
+    values: dict[int, list[Any]] = {id(items): [None] * len(items) for items in wanted}
+    groups: dict[tuple[Callable[..., Sequence[Any]], str], list[tuple[int, int, Compute]]] = defaultdict(list)
+    for items in wanted:
+        for position, item in enumerate(items):
+            groups[item.function, item.parameter_set].append((id(items), position, item))
+    for (function, name), members in groups.items():
+        for (where, position, _), value in zip(members, _batch(function, name, [m[2] for m in members]), strict=True):
+            values[where][position] = value
+    return values
+
+
+def _batch(function: Callable[..., Sequence[Any]], name: str, items: Sequence[Compute]) -> Sequence[Any]:
+    columns = [list(column) for column in zip(*(item.arguments for item in items), strict=True)]
     try:
-        calls = next(script) if replies is None else script.send(replies)
-        active.append((case, script, calls))
-    except StopIteration as end:
-        finished[case.id] = _record(task, case, end.value)
-    except Exception as error:  # noqa: BLE001  (a mistake in a check is our error and must not end the run)
-        why = f"{type(error).__name__}: {error}"
-        finished[case.id] = CaseRecord(step=task.index, case=case.id, outcome="error", why=why, flags=case.flags)
+        return function(name, *columns)
+    except Exception as error:  # noqa: BLE001  (one refused input must not decide for the other cases)
+        if len(items) == 1:
+            return [error]
+        return [value for item in items for value in _batch(function, name, [item])]
 
 
 def _record(task: Task, case: Any, result: CaseResult) -> CaseRecord:  # noqa: ANN401

@@ -64,7 +64,7 @@ def judge(evidence: Evidence, policy: str = "as-claimed") -> Verdict:
 def _conformance(facts: Facts, parameter_set: str) -> ClaimVerdict:
     claim = f"conformance {parameter_set}"
     results = _results(facts, parameter_set)
-    failed = [name for name, (severity, result) in results.items() if result.outcome == "fail" and severity != "advisory"]
+    failed = [name for name, (severity, found) in results.items() if found.outcome == "fail" and severity != "advisory"]
     if failed:
         return ClaimVerdict(claim=claim, verdict="refuted", why=f"failed: {', '.join(failed)}")
     broken = [name for name, (_, result) in results.items() if result.outcome == "error"]

@@ -13,7 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.dsse import Envelope
-from securesystemslib.signer import CryptoSigner, SSlibKey  # type: ignore[attr-defined]
+from securesystemslib.signer import CryptoSigner, Key, SSlibKey  # type: ignore[attr-defined]
 
 from pqvalidate.certificate import KeyFiles, Verified, certify, keygen, load_signing_key, verify
 from pqvalidate.documents import canonical
@@ -102,12 +102,12 @@ def issue(
     return Issued(folder, keys, out)
 
 
-def stock_keys(trust: Path) -> list[SSlibKey]:
+def stock_keys(trust: Path) -> list[Key]:
     """Return the public keys of a trust file as securesystemslib knows them."""
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
     rows = json.loads(trust.read_text())["validators"][0]["keys"]
-    keys = []
+    keys: list[Key] = []
     for row in rows:
         public = load_der_public_key(base64.b64decode(row["spki"]))
         assert isinstance(public, ec.EllipticCurvePublicKey | mldsa.MLDSA87PublicKey)

@@ -10,7 +10,6 @@ import msgspec
 
 from pqvalidate.bundle import BundleWriter, Opening
 from pqvalidate.evidence import (
-    SCHEMA,
     Artefact,
     CaseRecord,
     Circumstances,
@@ -133,7 +132,11 @@ def make_evidence(
         command=("pqvalidate", "run", "/home-of-a-person/x.toml", "--depth", "standard"),
     )  # fmt: skip
     whole = Evidence(
-        schema=SCHEMA, status="complete", facts_digest=facts_digest(facts), facts=facts, circumstances=where
+        schema="pqvalidate/evidence/1",
+        status="complete",
+        facts_digest=facts_digest(facts),
+        facts=facts,
+        circumstances=where,
     )
     return msgspec.structs.replace(whole, status=status)
 

@@ -69,7 +69,11 @@ def test_the_same_bundle_key_and_time_give_the_same_body_and_another_time_anothe
     assert re.fullmatch(r"PQV-2026-[0-9a-f]{16}", first.id)
 
 
-OUTCOMES: dict[str, Any] = {"pass": {}, "fail": {"ml-kem/kat-keygen": "fail"}, "inconclusive": {"ml-kem/kat-keygen": "error"}}
+OUTCOMES: dict[str, Any] = {
+    "pass": {},
+    "fail": {"ml-kem/kat-keygen": "fail"},
+    "inconclusive": {"ml-kem/kat-keygen": "error"},
+}
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
@@ -87,11 +91,11 @@ def test_an_existing_file_is_not_overwritten(tmp_path: Path, key: SigningKey) ->
     assert out.read_text() == "mine"
 
 
-def test_a_file_that_appears_meanwhile_is_not_overwritten_either(tmp_path: Path) -> None:
-    (tmp_path / "c.json").symlink_to(tmp_path / "nowhere")  # does not "exist", and must not be written through
+def test_a_dangling_link_is_not_written_through(tmp_path: Path, key: SigningKey) -> None:
+    bundle = write_bundle(tmp_path / "bundle", make_evidence())
+    (tmp_path / "c.json").symlink_to(tmp_path / "nowhere")  # it does not "exist", as a file that appears too late
     with pytest.raises(UsageError, match="never overwritten"):
-        make_issued(tmp_path / "a").keys.signing_key.rename(tmp_path / "key.json")
-        certify(tmp_path / "a" / "bundle", load_signing_key(tmp_path / "key.json"), tmp_path / "c.json", now=MADE)
+        certify(bundle, key, tmp_path / "c.json", now=MADE)
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -145,7 +149,11 @@ BAD_BUNDLES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda b: replace_cases(b, lambda lines: [lines[0].replace(b'"pass"', b'"fail"'), *lines[1:]]), "step 0",
     ),
     "a case was renamed": (
-        lambda b: replace_cases(b, lambda lines: [lines[0].replace(b"kat-keygen/0", b"kat-keygen/7"), *lines[1:]]), "step 0",
+        lambda b: replace_cases(b, lambda lines: [lines[0].replace(b"keygen/0", b"keygen/7"), *lines[1:]]), "step 0",
+    ),
+    "a fault was added to a case": (
+        lambda b: replace_cases(b, lambda lines: [lines[0].replace(b'"fault":""', b'"fault":"crash"'), *lines[1:]]),
+        "step 0",
     ),
     "a case was added to a step that was not run": (
         add_case(CaseRecord(step=1, case="x", outcome="pass")), "step 1",
@@ -178,7 +186,8 @@ UNFIT: dict[str, tuple[Evidence, str]] = {
         "Check the clock",
     ),
     "a digest is none": (
-        make_evidence(tested=subject(artefacts=(msgspec.structs.replace(subject().artefacts[0], sha256="x"),))), "sha256",
+        make_evidence(tested=subject(artefacts=(msgspec.structs.replace(subject().artefacts[0], sha256="x"),))),
+        "sha256",
     ),
     "the digest of the facts is right but the seed is no hex": (
         rewrite(make_evidence(), plan=msgspec.structs.replace(make_evidence().facts.plan, seed="seed")), "seed",

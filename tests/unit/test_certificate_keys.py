@@ -91,7 +91,9 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_use(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o644])
 @pytest.mark.skipif(os.name != "posix", reason="file modes are those of POSIX")
-def test_a_private_key_that_others_may_read_is_refused_with_the_command_that_mends_it(mode: int, files: KeyFiles) -> None:
+def test_a_private_key_that_others_may_read_is_refused_with_the_command_that_mends_it(
+    mode: int, files: KeyFiles
+) -> None:
     files.signing_key.chmod(mode)
     with pytest.raises(InputError, match=r"chmod 600 .*signing-key\.json"):
         load_signing_key(files.signing_key)
@@ -212,4 +214,8 @@ def test_a_trusted_key_may_be_replaced_by_another_good_one(files: KeyFiles) -> N
 def test_role_and_name_are_those_asked_for(tmp_path: Path) -> None:
     made = keygen(tmp_path, now=datetime(2026, 1, 1, tzinfo=UTC), name="Lab", role="lab", vendor_relation="none")
     key = load_signing_key(made.signing_key)
-    assert (key.validator.name, key.validator.role, key.validator.independence.vendor_relation) == ("Lab", "lab", "none")
+    assert (key.validator.name, key.validator.role, key.validator.independence.vendor_relation) == (
+        "Lab",
+        "lab",
+        "none",
+    )

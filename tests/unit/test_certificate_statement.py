@@ -28,7 +28,7 @@ VALIDATOR = Validator(
 
 
 def state(evidence: Evidence, **changes: Any) -> dict[str, Any]:
-    options = {"issued_at": "2026-11-23T09:00:00Z", "valid_days": 365, "cert_id": "PQV-1"} | changes
+    options: dict[str, Any] = {"issued_at": "2026-11-23T09:00:00Z", "valid_days": 365, "cert_id": "PQV-1"} | changes
     return build_statement(evidence, VALIDATOR, **options)
 
 
@@ -76,7 +76,9 @@ def test_a_folder_that_could_name_a_person_is_left_out_of_the_command() -> None:
 
 def test_what_was_not_tested_is_every_step_that_did_not_end_and_what_no_check_sees() -> None:
     steps = (
-        *STEPS, step("ml-kem/ek-length", reason="excluded", why="asked by the operator"), step("ml-kem/dk-hash", cases=3),
+        *STEPS,
+        step("ml-kem/ek-length", reason="excluded", why="asked by the operator"),
+        step("ml-kem/dk-hash", cases=3),
     )  # fmt: skip
     evidence = make_evidence(steps=steps, outcomes={"ml-kem/dk-hash": "error"})
     rows = state(evidence)["predicate"]["scope"]["notTested"]
@@ -86,6 +88,24 @@ def test_what_was_not_tested_is_every_step_that_did_not_end_and_what_no_check_se
     assert [row["what"] for row in rows if not row["check"]] == [
         what for what, _ in (wording.TIMING_GAP, *wording.GAPS)
     ]
+
+
+def test_further_cases_that_a_step_could_not_ask_are_listed_though_it_passed() -> None:
+    steps = (msgspec.structs.replace(STEPS[0], why="26 cases need sign_with_rnd"), *STEPS[1:])
+    rows = state(make_evidence(steps=steps))["predicate"]["scope"]["notTested"]
+    assert [(row["reason"], row["why"]) for row in rows if row["check"] == "ml-kem/kat-keygen"] == [
+        ("operation-missing", "26 cases need sign_with_rnd")
+    ]
+
+
+def test_a_failed_check_that_was_cut_short_is_listed_too() -> None:
+    evidence = make_evidence(outcomes={"ml-kem/kat-keygen": "fail"})
+    cut = msgspec.structs.replace(evidence.facts.results[0], passed=0, not_run=1)
+    facts = msgspec.structs.replace(evidence.facts, results=(cut, *evidence.facts.results[1:]))
+    statement = parsed(msgspec.structs.replace(evidence, facts=facts))
+    assert problems(statement) == []
+    row = next(row for row in statement.predicate.scope.not_tested if row.check == "ml-kem/kat-keygen")
+    assert (row.reason, row.why) == ("not-at-this-depth", "1 of 2 cases were not run")
 
 
 def test_timing_is_no_gap_where_a_timing_check_ran() -> None:
@@ -100,6 +120,13 @@ def test_what_is_not_tested_is_never_empty_even_if_everything_passed() -> None:
     body = state(evidence)["predicate"]
     assert body["results"]["outcome"] == "pass"
     assert len(body["scope"]["notTested"]) == 1 + len(wording.GAPS)
+
+
+def test_an_empty_list_of_what_was_not_tested_is_a_contradiction_even_if_everything_passed() -> None:
+    tree = state(make_evidence(steps=STEPS[:1], questions=QUESTIONS[:1]))
+    tree["predicate"]["scope"]["notTested"] = []
+    (problem,) = problems(msgspec.convert(tree, Statement, strict=True))
+    assert problem.startswith("scope.notTested is empty")
 
 
 def test_a_claimed_parameter_set_that_was_left_out_is_listed_and_the_outcome_is_inconclusive() -> None:
@@ -178,7 +205,9 @@ def test_the_outcome_follows_from_the_results_and_agrees_with_the_default_policy
     st.booleans(),
 )
 def test_any_evidence_gives_a_statement_without_contradictions_that_agrees_with_the_policy(
-    seen: list[Outcome], controls: tuple[Control, ...], advisory: bool  # noqa: FBT001
+    seen: list[Outcome],
+    controls: tuple[Control, ...],
+    advisory: bool,  # noqa: FBT001
 ) -> None:
     steps = [msgspec.structs.replace(row, severity="advisory") if advisory and row.cases else row for row in STEPS]
     outcomes = dict(zip([row.check for row in steps if row.cases], seen, strict=True))

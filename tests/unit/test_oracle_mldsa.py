@@ -20,7 +20,7 @@ from pqvalidate.oracle.crafting import signature_under_zero_t1, zero_t1_public_k
 from pqvalidate.oracle.dsa_steps import FINAL, Rules, hash_h
 from pqvalidate.oracle.messages import message_prime, prehash_message_prime
 from pqvalidate.oracle.ring import N
-from pqvalidate.oracle.rounding import Q, Decompose, decompose
+from pqvalidate.oracle.rounding import Decompose, Q, decompose
 from pqvalidate.oracle.sampling import expand_a, sample_in_ball
 from pqvalidate.vendors import dilithium_py, pycryptodome
 

@@ -15,7 +15,8 @@ import pytest
 from pqvalidate.algorithms import KYBER, ML_KEM, parameter_set
 from pqvalidate.errors import UsageError
 from pqvalidate.oracle import kem_steps, mlkem
-from pqvalidate.oracle.batches import Ints, RefusedError
+from pqvalidate.oracle.batches import Ints, RefusedError, stack
+from pqvalidate.oracle.bits import unpack
 from pqvalidate.oracle.kem_steps import FINAL, RING, Q, Rules
 from pqvalidate.oracle.ring import Ring
 from pqvalidate.oracle.sampling import sample_matrix
@@ -29,6 +30,29 @@ DIGESTS = {
     "ML-KEM-512": "705dcffc87f4e67e35a09dcaa31772e86f3341bd3ccf1e78a5fef99ae6a35a13",
     "ML-KEM-768": "f959d18d3d1180121433bf0e05f11e7908cf9d03edc150b2b07cb90bef5bc1c1",
     "ML-KEM-1024": "e3bf82b013307b2e9d47dde791ff6dfc82e694e6382404abdb948b908b75bad5",
+}
+
+# C2SP/CCTV pull request 13 (CC0): d, z, m of keys whose matrix takes over 573 bytes of SHAKE128 for one polynomial,
+# and SHA-256 of ek, dk, c and K.
+UNLUCKY = {
+    "ML-KEM-512": (
+        "2d391adbf4f7e004b09449c48dca574e590c59bd1c8e8095c942b7dd99f7b5da",
+        "8476013560151d986dc7834dcb57c75f845f8d7ee71558d0955f3f4feb723cf2",
+        "e48f74ad416e99631003ded1478aec62a02c245d88ed7f2fae92aedf13ca03b3",
+        "8a8c1401477097b1d7905291ea75d8fa8672b779b2c84018e72230513a6f5003",
+    ),
+    "ML-KEM-768": (
+        "82c4a361586b9715c2375a45fb85c32d04be7fe6e26acd820ec5d4080093afe1",
+        "8476013560151d986dc7834dcb57c75f845f8d7ee71558d0955f3f4feb723cf2",
+        "e48f74ad416e99631003ded1478aec62a02c245d88ed7f2fae92aedf13ca03b3",
+        "fad280856876987ef02cb061d5db2b4db8176d2ed8fc2c8309002c40d752937c",
+    ),
+    "ML-KEM-1024": (
+        "9526e27d918ae2379c067c81c59eca33fcd7045ea098c6ea6ed7d8aaea511cb6",
+        "8476013560151d986dc7834dcb57c75f845f8d7ee71558d0955f3f4feb723cf2",
+        "e48f74ad416e99631003ded1478aec62a02c245d88ed7f2fae92aedf13ca03b3",
+        "8530d5abb93503aa5abc99004e6613f98fb9112644c4b7ef9cd8464b7498b8ae",
+    ),
 }
 
 
@@ -72,6 +96,18 @@ def test_ten_thousand_keys_ciphertexts_and_rejections_have_the_published_digest(
         for (ek, dk), (secret, c), other_secret in zip(pairs, replies, rejected, strict=True):
             digest.update(ek + dk + c + secret + other_secret)
     assert digest.digest(32).hex() == DIGESTS[name]
+
+
+@pytest.mark.parametrize("name", UNLUCKY)
+def test_keys_whose_sampling_reads_unusually_far_are_right(name: str) -> None:
+    d, z, m, digest = (bytes.fromhex(x) for x in UNLUCKY[name])
+    ((ek, dk),) = mlkem.keygen(name, [d + z])
+    k = FINAL.parameters[name].k
+    streams = [hashlib.shake_128(ek[-32:] + bytes([j, i])).digest(573) for i in range(k) for j in range(k)]
+    assert any(int(np.less(unpack(stack([data]), 12), Q).sum()) < 256 for data in streams)
+    ((secret, c),) = mlkem.encapsulate(name, [ek], [m])
+    assert hashlib.sha256(ek + dk + c + secret).digest() == digest
+    assert mlkem.decapsulate(name, [dk], [c]) == [secret]
 
 
 def test_the_draft_differs_from_the_standard_in_key_generation_alone() -> None:

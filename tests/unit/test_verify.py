@@ -135,7 +135,9 @@ NO_KEY = {
 
 
 @pytest.mark.parametrize("case", NO_KEY)
-def test_without_the_keys_a_change_is_found_and_nothing_unsigned_is_shown(case: str, issued: Issued, other: Issued) -> None:
+def test_without_the_keys_a_change_is_found_and_nothing_unsigned_is_shown(
+    case: str, issued: Issued, other: Issued
+) -> None:
     change, expected = NO_KEY[case]
     envelope = issued.envelope
     change(issued, other, envelope)
@@ -153,7 +155,9 @@ def test_bytes_whose_signatures_are_bad_are_never_parsed(issued: Issued) -> None
 
 
 # Trap 1: a threshold of two is not hybrid.
-def test_two_keys_of_one_family_are_not_enough_even_if_both_are_trusted(issued: Issued, other: Issued, tmp_path: Path) -> None:
+def test_two_keys_of_one_family_are_not_enough_even_if_both_are_trusted(
+    issued: Issued, other: Issued, tmp_path: Path
+) -> None:
     for family in ("classical", "pq"):
         trust = json.loads(issued.keys.trust.read_text())
         foreign = json.loads(other.keys.trust.read_text())["validators"][0]["keys"]
@@ -241,7 +245,7 @@ def loose_base64(issued: Issued) -> bytes:
     return json.dumps(envelope).encode()
 
 
-MALFORMED = {
+MALFORMED: dict[str, Callable[[Issued], bytes]] = {
     "it is empty": lambda _: b"",
     "it is no JSON": lambda _: b"certificate",
     "it is not UTF-8": lambda _: b"\xff\xfe{}",
@@ -301,7 +305,9 @@ MALFORMED = {
     "a digest is followed by a line feed": lambda i: json.dumps(
         i.forge(lambda t: t["subject"][0]["digest"].update(sha256="ab" * 32 + "\n"))
     ).encode(),
-    "a subject has SHA-256 only": lambda i: json.dumps(i.forge(lambda t: t["subject"][0]["digest"].pop("sha512"))).encode(),
+    "a subject has SHA-256 only": lambda i: json.dumps(
+        i.forge(lambda t: t["subject"][0]["digest"].pop("sha512"))
+    ).encode(),
     "a time has a zone": lambda i: json.dumps(
         i.forge(lambda t: t["predicate"]["validity"].update(notAfter="2030-01-01T00:00:00+00:00"))
     ).encode(),
@@ -393,7 +399,7 @@ def test_a_signed_statement_that_contradicts_itself_is_invalid(case: str, issued
 
 
 # Trap 4: payload type and predicate type are pinned, also where the signatures are good.
-TYPES = {
+TYPES: dict[str, Callable[[Issued], tuple[Tree, str]]] = {
     "the payload type is another": lambda i: (i.sign(i.statement, "application/vnd.pqvalidate+json"), "payload-type"),
     "the statement type is another": lambda i: (
         i.forge(body(_type="https://in-toto.io/Statement/v0.1")), "statement-type",
@@ -501,7 +507,11 @@ def test_a_missing_artefact_is_an_error_of_input(issued: Issued, tmp_path: Path)
 
 
 def test_missing_certificates_and_trust_files_are_errors_of_input(issued: Issued, tmp_path: Path) -> None:
-    for cert, trust in ((tmp_path / "no", issued.keys.trust), (issued.certificate, tmp_path / "no"), (tmp_path, tmp_path)):
+    for cert, trust in (
+        (tmp_path / "no", issued.keys.trust),
+        (issued.certificate, tmp_path / "no"),
+        (tmp_path, tmp_path),
+    ):
         with pytest.raises(InputError, match="cannot be read"):
             verify(cert, trust, as_of=LATER)
 

@@ -131,7 +131,8 @@ class Implementation:
         if probe:
             names = self._really_there(name, names)
         options = {f"{op}.{option}" for op in names for option in table[op].optional} - lacking
-        return frozenset(names) | options
+        environment = {f"env:{way}" for way in (*hello.get("together", ()), "restart")} if names else set()
+        return frozenset(names) | options | environment
 
     def _really_there(self, name: str, names: list[str]) -> list[str]:
         """Call each operation once with honest inputs and drop those that say that they are not implemented."""

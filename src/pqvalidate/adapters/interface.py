@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 Value: TypeAlias = bytes | bool | str
 FaultKind: TypeAlias = Literal["crash", "timeout", "exception", "protocol"]
@@ -15,18 +15,22 @@ FaultKind: TypeAlias = Literal["crash", "timeout", "exception", "protocol"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One question to an implementation: an operation of a parameter set with its named inputs."""
+    """One question to an implementation: an operation of a parameter set with its named inputs.
+
+    Two operations are about the process: ``restart`` starts a new one, ``together`` makes several calls in one of the
+    ways of ``adapters.together`` (inputs ``how`` and ``calls``).
+    """
 
     operation: str
     parameter_set: str
-    inputs: Mapping[str, Value]
+    inputs: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Ok:
     """The operation succeeded; ``values`` holds its named outputs (``valid`` for the checking operations)."""
 
-    values: Mapping[str, Value]
+    values: Mapping[str, Any]
 
 
 class Rejected(ValueError):

@@ -81,8 +81,12 @@ class Session:
         replies: list[Reply] = []
         losses, retried = 0, -1
         while len(replies) < len(calls) and (most_losses is None or losses < most_losses):
+            if calls[len(replies)].operation == "restart":
+                self.close()
+                replies.append(Ok({}))
+                continue
             self.revive()
-            self._exchange(calls[len(replies) :], replies)
+            self._exchange(_until_restart(calls, len(replies)), replies)
             if self._child is None:
                 if self._killed_from_outside and retried != len(replies):
                     replies.pop()
@@ -164,7 +168,7 @@ class Session:
 
     def _frame(self, call: Call | dict[str, Any], number: int) -> bytes:
         if isinstance(call, Call):
-            return pack({"id": number, "op": call.operation, "set": call.parameter_set, "in": call.inputs})
+            return pack({"id": number, **wire(call)})
         return pack({**call, "id": number})
 
     def _receive(self, deadline: float) -> dict[str, Any] | Fault:
@@ -196,6 +200,18 @@ class Session:
                     return Fault("crash", child.how_it_ended())
 
 
+def wire(call: Call) -> dict[str, Any]:
+    """Return a call as a request without its id."""
+    if call.operation == "together":
+        return {"op": "together", "how": call.inputs["how"], "calls": [wire(inner) for inner in call.inputs["calls"]]}  # type: ignore[union-attr,arg-type]
+    return {"op": call.operation, "set": call.parameter_set, "in": dict(call.inputs)}
+
+
+def _until_restart(calls: Sequence[Call], begin: int) -> Sequence[Call]:
+    end = next((n for n in range(begin, len(calls)) if calls[n].operation == "restart"), len(calls))
+    return calls[begin:end]
+
+
 def _send(child: ChildProcess, outgoing: deque[memoryview]) -> bool:
     """Write what the socket takes; return False when the child no longer reads."""
     try:
@@ -224,10 +240,19 @@ def _read(child: ChildProcess) -> bytes | None:
 def _reply(message: dict[str, Any], number: int) -> Reply:
     if message.get("id") != number:
         return Fault("protocol", f"a reply carries id {message.get('id')!r}, expected {number}")
-    if isinstance(message.get("ok"), dict):
-        return Ok(message["ok"])
+    return reply_of(message)
+
+
+def reply_of(message: dict[str, Any]) -> Reply:
+    """Return the reply that a message is; the replies inside that of ``together`` become replies, too."""
+    if isinstance(values := message.get("ok"), dict):
+        return Ok({**values, "replies": _nested(values["replies"])} if "replies" in values else values)
     if "rejected" in message:
         return Rejected(str(message["rejected"]))
     if "error" in message:
         return Fault("exception", str(message["error"]))
     return Fault("protocol", "a reply holds neither ok, rejected nor error")
+
+
+def _nested(values: Any) -> Any:  # noqa: ANN401  (a list of replies, or of lists of them)
+    return reply_of(values) if isinstance(values, dict) else [_nested(value) for value in values]

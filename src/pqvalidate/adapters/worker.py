@@ -15,10 +15,12 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pqvalidate.adapters.framing import FrameBuffer, pack
 from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Operation
+from pqvalidate.adapters.together import together, ways
 from pqvalidate.algorithms import PARAMETER_SETS
 
 LOADERS = {
@@ -81,16 +83,20 @@ class Subject:
             table = operations_of(name)
             offered[name] = [op for op in table if callable(getattr(implementation, op, None))]
             without[name] = [f"{op}.{opt}" for op in offered[name] for opt in _missing(implementation, op, table[op])]
-        return {"protocol": 1, "operations": offered, "without": without, "refused": self.refused}
+        return {"protocol": 1, "operations": offered, "without": without, "refused": self.refused, "together": ways()}
 
     def call(self, request: dict[str, Any]) -> dict[str, Any]:
         """Make one call and return its outputs by name."""
+        return self.begin(request)()
+
+    def begin(self, request: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+        """Make one call; the function that is returned reads its outputs, now or after further calls."""
         name, inputs = request["op"], request.get("in", {})
         if name == "release":
             self.handles.pop(inputs["handle"], None)
-            return {}
+            return dict
         if "handle" in inputs:
-            return self._call_loaded(name, inputs)
+            return self._begin_loaded(name, inputs)
         operation = operations_of(request["set"])[name]
         arguments = [inputs[field] for field in operation.inputs if field in inputs]
         method = getattr(self.objects[request["set"]], name)
@@ -104,14 +110,14 @@ class Subject:
         if name in LOADERS:
             number = len(self.handles) + 1
             self.handles[number] = result
-            return {"handle": number}
-        return _outputs(operation.outputs, result)
+            return lambda: {"handle": number}
+        return partial(_outputs, operation.outputs, result)
 
-    def _call_loaded(self, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    def _begin_loaded(self, name: str, inputs: dict[str, Any]) -> Callable[[], dict[str, Any]]:
         key = self.handles[inputs["handle"]]
         if name == "decapsulate":
-            return _outputs(("k",), key.decapsulate(inputs["c"]))
-        return _outputs(("k", "c"), key.encapsulate())
+            return partial(_outputs, ("k",), key.decapsulate(inputs["c"]))
+        return partial(_outputs, ("k", "c"), key.encapsulate())
 
 
 _ALIASES = {"rnd": ("rnd", "rnd32"), "context": ("context", "ctx"), "hash": ("hash_name", "hash")}
@@ -162,17 +168,35 @@ def _shape(value: object) -> str:
 
 def answer(subject: Subject, request: dict[str, Any]) -> dict[str, Any]:
     """Return the reply to one request: ``ok``, ``rejected`` or ``error``, with the request's id."""
-    number = request.get("id")
+    return {"id": request.get("id"), **_guarded(lambda: _perform(subject, request))}
+
+
+def _perform(subject: Subject, request: dict[str, Any]) -> dict[str, Any]:
+    if request["op"] == "measure":
+        return _measure(subject, request)
+    if request["op"] == "together":
+        return together(
+            request["how"], request["calls"], lambda call: answer(subject, call), lambda call: _begin(subject, call)
+        )
+    return subject.call(request)
+
+
+def _begin(subject: Subject, request: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    """Make one call now; the function that is returned turns it into a reply later."""
+    unread: list[Callable[[], dict[str, Any]]] = []
+    made = _guarded(lambda: unread.append(subject.begin(request)) or {})  # type: ignore[func-returns-value]
+    return (lambda: _guarded(unread[0])) if unread else (lambda: made)
+
+
+def _guarded(action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
-        if request["op"] == "measure":
-            return {"id": number, "ok": _measure(subject, request)}
-        return {"id": number, "ok": subject.call(request)}
+        return {"ok": action()}
     except ValueError as error:
-        return {"id": number, "rejected": _describe(error)}
+        return {"rejected": _describe(error)}
     except BaseException as error:  # noqa: BLE001  (vendor code may raise anything; panics of Rust are BaseException)
         if isinstance(error, (SystemExit, KeyboardInterrupt)):
             raise
-        return {"id": number, "error": f"{type(error).__name__}: {_describe(error)}"}
+        return {"error": f"{type(error).__name__}: {_describe(error)}"}
 
 
 def _describe(error: BaseException) -> str:

@@ -204,14 +204,16 @@ def _algorithm(facts: Facts, name: str) -> Algorithm:
 
 def _not_tested(facts: Facts, names: Iterable[str]) -> Iterable[NotTested]:
     for step, result in zip(facts.plan.steps, facts.results, strict=True):
-        reason = result.reason or step.reason
-        why = result.why or step.why
         if result.outcome == "error":
-            yield _unasked(step, "error", why)
+            yield _unasked(step, "error", result.why)
         elif result.outcome == "not-applicable":
-            yield _unasked(step, reason or "error", why)
+            yield _unasked(step, result.reason or step.reason or "error", result.why or step.why)
         elif result.not_run:
-            yield _unasked(step, "not-at-this-depth", why or f"{result.not_run} of {step.cases} cases were not run")
+            why = result.why or f"{result.not_run} of {step.cases} cases were not run"
+            yield _unasked(step, "not-at-this-depth", why)
+        # A step that was asked can say which further cases this implementation cannot be asked.
+        if step.why and not step.reason:
+            yield _unasked(step, "operation-missing", step.why)
     planned = {step.parameter_set for step in facts.plan.steps}
     for name in names:
         if name not in planned:

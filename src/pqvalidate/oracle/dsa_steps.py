@@ -209,7 +209,10 @@ def encode_hint(p: Parameters, h: Bits) -> bytes:
 
 
 def decode_hint(p: Parameters, y: bytes, rules: Rules = FINAL) -> Bits | None:
-    """Return the hints (k, 256), or None where the encoding is malformed (HintBitUnpack, FIPS 204 algorithm 21)."""
+    """Return the hints (k, 256), or None where the encoding is malformed (HintBitUnpack, FIPS 204 algorithm 21).
+
+    Without the check of the counts, a count that falls moves the reading place back, as in common C code.
+    """
     h = np.zeros((p.k, N), dtype=np.bool_)
     index = 0
     for i, cut in enumerate(y[p.omega :]):
@@ -219,7 +222,7 @@ def decode_hint(p: Parameters, y: bytes, rules: Rules = FINAL) -> Bits | None:
         if rules.hint_order_checked and any(a >= b for a, b in pairwise(positions)):
             return None
         h[i, positions] = True
-        index = max(index, cut)
+        index = cut
     if rules.hint_padding_checked and any(y[index : p.omega]):
         return None
     return h

@@ -183,6 +183,19 @@ def decapsulate(
     return secrets
 
 
+def recover_messages(name: str, dks: Sequence[bytes], cs: Sequence[bytes]) -> list[bytes]:
+    """Return the 32-byte m that each ciphertext holds (FIPS 203 algorithm 15); what was drawn becomes visible.
+
+    Args:
+        name: parameter set.
+        dks: expanded decapsulation keys.
+        cs: ciphertexts made under them.
+
+    """
+    _, p, rules = _setting(name, None, None)
+    return [m for part in slices(dks) for m in pke_decrypt(p, rules, decode_decapsulation_keys(dks[part]).s_hat, cs[part])]
+
+
 def check_encapsulation_key(name: str, ek: bytes, *, rules: Rules = DEFAULT) -> bool:
     """Return whether an encapsulation key has the right length and only coefficients below q (FIPS 203 section 7.2)."""
     return len(ek) == _kem(name).public_key and bool(_canonical(rules, [ek])[0])

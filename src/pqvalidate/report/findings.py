@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from pqvalidate.documents import Record
-from pqvalidate.evidence import CaseRecord, Step, StepResult
+from pqvalidate.evidence import CaseRecord, Depth, Step, StepResult
 from pqvalidate.report.words import counted, shell_line
 
 _MOST_GROUPS = 4
@@ -42,17 +42,17 @@ class Finding(Record):
 
 
 def finding(
-    step: Step, result: StepResult, cases: Iterable[CaseRecord], *, effect: str, iut: str, seed: str
+    step: Step, result: StepResult, cases: Iterable[CaseRecord], *, iut: str, seed: str, depth: Depth
 ) -> Finding | None:
     """Return the finding of a failed step, or None where no case failed.
 
     Args:
-        step: the planned check.
+        step: the planned check; its ``effect`` says what a failure means, or a general sentence does.
         result: its counts.
         cases: its failed cases as far as they are at hand; without them the finding has counts only.
-        effect: one plain sentence on what a failure of this check means; empty for a general one.
         iut: the implementation as the user named it, for the replay command.
         seed: seed of the run in hex.
+        depth: depth of the run; its cases at ``full`` go beyond those of the others.
 
     """
     if result.outcome != "fail":
@@ -63,9 +63,9 @@ def finding(
     words += ["--case", smallest.case] if smallest else []
     return Finding(
         summary=_summary(result, step.cases, failed),
-        effect=effect or (_OPEN if step.severity == "advisory" else _BROKEN).format(step.clause),
+        effect=step.effect or (_OPEN if step.severity == "advisory" else _BROKEN).format(step.clause),
         witness=_witness(smallest) if smallest else Witness(),
-        reproduce=shell_line([*words, "--seed", seed]),
+        reproduce=shell_line([*words, "--seed", seed, *(["--depth", depth] if depth == "full" else [])]),
     )
 
 
@@ -102,7 +102,9 @@ def named(cases: Sequence[str]) -> str:
         runs = _runs([int(m) for m in members]) if group else [(member, 1) for member in members]
         kept = runs[:_MOST_CASES]
         shown += sum(count for _, count in kept)
-        parts.append((f"{group} tc " if group else "") + ", ".join(text for text, _ in kept))
+        # "tc" as in ACVP; drawn/3, which has no set, stays as it is.
+        joint = f"{group} tc " if "/" in group else f"{group}/" if group else ""
+        parts.append(joint + ", ".join(text for text, _ in kept))
     return "; ".join(parts) + (f" and {len(cases) - shown:,} more" if len(cases) > shown else "")
 
 

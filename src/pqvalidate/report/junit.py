@@ -31,7 +31,7 @@ def render(report: RunReport) -> str:
     parts.append(_decision(report))
     ended = [_kind(result) for result in report.results]
     attributes = {
-        "name": f"pqvalidate {report.iut.name} {report.iut.version}",
+        "name": f"pqvalidate: {report.iut.name} {report.iut.version}",
         **_totals([*ended, _DECIDED[report.decision]]),
         "time": _seconds(report.circumstances.duration_ns),
     }

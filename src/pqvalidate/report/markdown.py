@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.report.findings import Finding
+from pqvalidate.report.gaps import grouped, missing
+from pqvalidate.report.identity import titled
 from pqvalidate.report.model import (
     Result,
     RunReport,
@@ -14,6 +16,7 @@ from pqvalidate.report.model import (
     findings_by_severity,
     gaps_by_reason,
     next_commands,
+    partly_asked,
     questions_by_algorithm,
 )  # fmt: skip
 from pqvalidate.report.words import REASONS, counted, duration, printable, sentence, short_names
@@ -57,7 +60,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0)
 
 def _opening(report: RunReport) -> list[str]:
     product, where = report.iut, report.circumstances
-    name = escaped(f"{product.name} {product.version}")
+    name = escaped(titled(product.name, product.version))
     ran_on = escaped(f"Python {where.python}, {where.platform}")
     lines = [
         f"- Product: {name}, {escaped(product.vendor)} ({product.form}, adapter {escaped(product.adapter)})",
@@ -136,10 +139,12 @@ def _errors(report: RunReport) -> list[str]:
 
 def _not_asked(report: RunReport) -> list[str]:
     rows = [
-        [reason, _code(check), short_names(sets), escaped(why)]
+        [reason, _code(check), short_names(sets), escaped(missing(why))]
         for reason, gaps in gaps_by_reason(report.not_tested).items()
-        for check, sets, why in gaps
+        for check, sets, why in grouped(gaps)
     ]
+    partly = [(row.check, row.parameter_set, row.why) for row in partly_asked(report)]
+    rows += [["asked in part", _code(check), short_names(sets), escaped(why)] for check, sets, why in grouped(partly)]
     reasons = dict.fromkeys(gap.reason for gap in report.not_tested)
     legend = "\n".join(f"- {reason}: {REASONS[reason]}" for reason in reasons)
     table = _table(["reason", "check", "parameter sets", "why"], rows) if rows else ""

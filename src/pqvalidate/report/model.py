@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -32,7 +32,6 @@ SCHEMA: Final = "pqvalidate/run-report/1"
 Answer: TypeAlias = Literal["yes", "no", "open"]
 CoverageVerdict: TypeAlias = Literal["confirmed", "refuted", "inconclusive", "not-claimed"]
 _CLAIM = "conformance "
-_MANY = 8
 
 
 class ReportedArtefact(Record):
@@ -163,7 +162,6 @@ def build_report(
     *,
     bundle: str | None,
     iut_argument: str,
-    effects: Mapping[str, str] | None = None,
 ) -> RunReport:
     """Return the report of a run.
 
@@ -173,7 +171,6 @@ def build_report(
         cases: the cases of the bundle; only failed ones are looked at, so it is enough to pass those.
         bundle: where the bundle is, or None where it was not kept.
         iut_argument: the implementation as the user named it, for the replay commands.
-        effects: per check, one plain sentence on what its failure means.
 
     """
     facts = evidence.facts
@@ -182,12 +179,11 @@ def build_report(
         if case.outcome == "fail":
             failed.setdefault(case.step, []).append(case)
     steps = list(zip(facts.plan.steps, facts.results, strict=True))
-    told = effects or {}
+    plan = facts.plan
     found = [
-        finding(step, result, failed.get(result.step, ()), effect=told.get(step.check, ""), iut=iut_argument,
-                seed=facts.plan.seed)
+        finding(step, result, failed.get(result.step, ()), iut=iut_argument, seed=plan.seed, depth=plan.depth)
         for step, result in steps
-    ]  # fmt: skip
+    ]
     results = tuple(_result(step, result, why) for (step, result), why in zip(steps, found, strict=True))
     questions = tuple(_answered(question, results) for question in facts.plan.questions)
     return RunReport(
@@ -315,23 +311,17 @@ def findings_by_severity(report: RunReport) -> list[list[tuple[Result, Finding]]
     return sorted(groups.values(), key=lambda group: min(SEVERITIES.index(result.severity) for result, _ in group))
 
 
-def gaps_by_reason(gaps: Iterable[NotTested]) -> dict[Reason, list[tuple[str, tuple[str, ...], str]]]:
-    """Return per reason, in the order of ``words.REASONS``, (check, its parameter sets, why) of what was not asked.
+def gaps_by_reason(gaps: Sequence[NotTested]) -> dict[Reason, list[tuple[str, str, str]]]:
+    """Return (check, parameter set, why) of what was not asked per reason, in the order of ``words.REASONS``."""
+    found = {
+        reason: [(gap.check, gap.parameter_set, gap.why) for gap in gaps if gap.reason == reason] for reason in REASONS
+    }
+    return {reason: rows for reason, rows in found.items() if rows}
 
-    Many checks with one cause, as a selection by the operator leaves behind, are counted in one row.
-    """
-    found: dict[Reason, dict[str, dict[str, list[str]]]] = {reason: {} for reason in REASONS}
-    for gap in gaps:
-        found[gap.reason].setdefault(gap.why, {}).setdefault(gap.check, []).append(gap.parameter_set)
-    rows: dict[Reason, list[tuple[str, tuple[str, ...], str]]] = {}
-    for reason, causes in found.items():
-        for why, checks in causes.items():
-            if len(checks) > _MANY:
-                sets = dict.fromkeys(name for names in checks.values() for name in names)
-                rows.setdefault(reason, []).append((f"{len(checks)} checks", tuple(sets), why))
-            else:
-                rows.setdefault(reason, []).extend((check, tuple(names), why) for check, names in checks.items())
-    return rows
+
+def partly_asked(report: RunReport) -> list[Result]:
+    """Return the checks that were asked, but not with all their cases; each has its reason in ``why``."""
+    return [result for result in report.results if result.outcome in {"pass", "fail"} and result.why]
 
 
 def questions_by_algorithm(questions: Iterable[Answered]) -> dict[str, dict[str, dict[str, Answered]]]:
@@ -359,7 +349,8 @@ def next_commands(report: RunReport) -> list[tuple[str, str]]:
 
 
 def _resume(report: RunReport, bundle: str) -> str:
-    words = list(report.circumstances.command[1:]) or ["run", report.iut_argument]
+    given = report.circumstances.command
+    words = list(given) if given[:1] == ("run",) else ["run", report.iut_argument]
     for flag, value in (("--seed", report.seed), ("--out", bundle), ("--resume", "")):
         if not any(word == flag or word.startswith(f"{flag}=") for word in words):
             words += [flag, value] if value else [flag]

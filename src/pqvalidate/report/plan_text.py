@@ -10,7 +10,7 @@ from pqvalidate.documents import Record, to_json
 from pqvalidate.evidence import Depth, Plan, Reason, Severity, Step, Subject
 from pqvalidate.report.model import NotTested, Product, product
 from pqvalidate.report.terminal import Cell, Page
-from pqvalidate.report.text import not_asked, product_lines
+from pqvalidate.report.text import asked_in_part, not_asked, product_lines
 from pqvalidate.report.words import algorithm_of, counted, short_name
 
 SCHEMA: Final = "pqvalidate/plan-report/1"
@@ -124,6 +124,8 @@ def text(report: PlanReport, *, width: int | None = None, colour: bool | None = 
     _checks(page, report.checks)
     count = f"{counted(len(report.not_tested), 'check')} of {len(report.checks):,}"
     not_asked(page, report.not_tested, "Cannot be asked", count)
+    partly = [(row.check, row.parameter_set, row.why) for row in report.checks if row.why and not row.reason]
+    asked_in_part(page, partly)
     return str(page)
 
 

@@ -63,7 +63,7 @@ class Page:
         """Add a label and, from column ``at`` on, text that is wrapped to the width."""
         grid = Table.grid(padding=0)
         grid.add_column(width=at, no_wrap=True)
-        grid.add_column()
+        grid.add_column(overflow="fold")
         grid.add_row(Text(label, _DIM), _text([value]))
         self._print(grid, indent)
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.evidence import Severity
 from pqvalidate.report.findings import Finding
+from pqvalidate.report.gaps import gap_lines
+from pqvalidate.report.identity import adapter, named
 from pqvalidate.report.model import (
     Answered,
     NotTested,
@@ -17,6 +19,7 @@ from pqvalidate.report.model import (
     findings_by_severity,
     gaps_by_reason,
     next_commands,
+    partly_asked,
     questions_by_algorithm,
 )  # fmt: skip
 from pqvalidate.report.terminal import Cell, Page
@@ -32,7 +35,6 @@ SEVERITY_STYLE: dict[Severity, str] = {
 VERDICT_STYLE = {"confirmed": "green", "refuted": "red", "inconclusive": "yellow", "not-claimed": "dim"}
 _ANSWER: dict[str, Cell] = {"yes": ("yes", "green"), "no": ("NO", "bold red"), "open": ("open", "yellow")}
 _LABEL = 10
-_NOT_OFFERED = "the implementation does not offer "  # the reason above the row says so
 _ROOMY = 100  # from this width on, the coverage table has its rarer columns
 
 
@@ -46,6 +48,7 @@ def render(report: RunReport, *, width: int | None = None, colour: bool | None =
     _errors(page, report)
     note = f"{counted(report.counts.not_applicable, 'check')}; nothing is concluded about them"
     not_asked(page, report.not_tested, "Not asked", note)
+    asked_in_part(page, [(row.check, row.parameter_set, row.why) for row in partly_asked(report)])
     limits(page, report.limitations)
     _controls(page, report)
     _closing(page, report)
@@ -69,8 +72,9 @@ def _opening(page: Page, report: RunReport) -> None:
 
 def product_lines(page: Page, product: Product) -> None:
     """Add who made what, and the digests of the files that the report speaks of."""
-    page.labelled("product", (f"{product.name} {product.version}", "bold"), at=_LABEL)
-    page.labelled("", f"{product.vendor}, {product.form}, adapter {product.adapter}", at=_LABEL)
+    named(page, product.name, product.version, at=_LABEL)
+    page.labelled("vendor", f"{product.vendor} ({product.form})", at=_LABEL)
+    adapter(page, product.adapter, at=_LABEL)
     for number, row in enumerate(product.artefacts):
         label = "" if number else "files"
         tree = " (tree)" if row.kind == "tree" else ""
@@ -179,9 +183,13 @@ def not_asked(page: Page, gaps: Sequence[NotTested], heading: str, note: str) ->
     if not gaps:
         page.paragraph("Nothing: every check of these parameter sets was asked.", indent=2)
     for reason, rows in gaps_by_reason(gaps).items():
-        page.paragraph((reason, "bold"), f": {REASONS[reason]}", indent=2)
-        table = [(check, short_names(sets), why.removeprefix(_NOT_OFFERED)) for check, sets, why in rows]
-        page.table(["", "", ""], table, wrap=(1, 2), indent=4)
+        gap_lines(page, reason, REASONS[reason], rows)
+
+
+def asked_in_part(page: Page, gaps: Sequence[tuple[str, str, str]]) -> None:
+    """Add which checks are not asked with all their cases, given as (check, parameter set, why)."""
+    if gaps:
+        gap_lines(page, "asked in part", "some published cases of these checks were left out", gaps)
 
 
 def limits(page: Page, limitations: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 A check's script is a coroutine: it yields the calls that it wants made and receives one reply each, so the runner can
 interleave many cases and send their calls together, while the script reads as if it spoke to the implementation alone.
+What it wants computed by the oracle it yields, too: the computations of many cases are made as one batch.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal, Protocol, TypeAlias
 
-from pqvalidate.adapters.interface import Call, Reply
+from pqvalidate.adapters.interface import Call
 from pqvalidate.algorithms import nearest
 from pqvalidate.errors import UsageError
 from pqvalidate.evidence import Depth, Severity
@@ -30,7 +31,20 @@ class CaseResult:
     data: Mapping[str, bytes | str] = field(default_factory=dict)
 
 
-Script: TypeAlias = Generator[Sequence[Call], Sequence[Reply], CaseResult]
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """A computation by our oracle, ``function(parameter_set, *columns) -> list``, for one case.
+
+    Those of all cases in flight are made as one batch, while the implementation answers other cases.
+    """
+
+    function: Callable[..., Sequence[Any]]
+    parameter_set: str
+    arguments: tuple[Any, ...]
+
+
+Script: TypeAlias = Generator[Sequence[Call] | Sequence[Compute], Sequence[Any], CaseResult]
+"""Yields calls, and receives a reply (Ok, Rejected, Fault) each; or computations, and receives a value each."""
 
 
 class AnyCase(Protocol):

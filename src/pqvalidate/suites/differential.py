@@ -14,7 +14,8 @@ from pqvalidate.adapters.interface import Call, Ok, Value
 from pqvalidate.algorithms import parameter_set
 from pqvalidate.evidence import Severity
 from pqvalidate.oracle import mldsa, mlkem
-from pqvalidate.suites import Asking, CaseResult, Check, Script
+from pqvalidate.oracle.messages import message_prime
+from pqvalidate.suites import Asking, Check, Compute, Script
 from pqvalidate.suites.expectations import PASS, expect_acceptance, expect_refusal, failed
 
 _COUNT = {"quick": 4, "standard": 64, "full": 1024}
@@ -101,7 +102,8 @@ def _encapsulate(case: Drawn, asking: Asking) -> Script:
     secret, ciphertext = _bytes(reply.values["k"]), _bytes(reply.values["c"])
     if len(ciphertext) != parameter_set(name).output or len(secret) != 32:  # noqa: PLR2004  (FIPS 203 table 3)
         return failed(f"lengths {len(secret)} and {len(ciphertext)} of secret and ciphertext", inputs, reply.values)
-    if mlkem.decapsulate(name, [case.private_key], [ciphertext])[0] != secret:
+    (wanted,) = yield [Compute(mlkem.decapsulate, name, (case.private_key, ciphertext))]
+    if wanted != secret:
         return failed("the shared secret is not the one that decapsulation gives", inputs, reply.values)
     return PASS
 
@@ -118,10 +120,8 @@ def _sign(case: Drawn, asking: Asking, operation: str = "sign", key: str = "sk")
     if not isinstance(reply, Ok):
         return expect_acceptance(reply, inputs)
     signature, context = _bytes(reply.values["signature"]), _bytes(inputs.get("context", b""))
-    if parameter_set(name).algorithm == "Dilithium":
-        good = mldsa.verify_internal(name, [case.public_key], [case.message], [signature])[0]
-    else:
-        good = mldsa.verify_internal(name, [case.public_key], [mldsa.message_prime(case.message, context)], [signature])[0]
+    framed = case.message if parameter_set(name).algorithm == "Dilithium" else message_prime(case.message, context)
+    (good,) = yield [Compute(mldsa.verify_internal, name, (case.public_key, framed, signature))]
     return PASS if good else failed("the signature does not verify", inputs, reply.values)
 
 
@@ -137,7 +137,8 @@ def _sign_mu(case: Drawn, asking: Asking, operation: str = "sign_mu", key: str =
     (reply,) = yield [Call(operation=operation, parameter_set=asking.parameter_set, inputs=inputs)]
     if not isinstance(reply, Ok):
         return expect_acceptance(reply, inputs)
-    good = mldsa.verify_mu(asking.parameter_set, [case.public_key], [mu], [_bytes(reply.values["signature"])])[0]
+    signature = _bytes(reply.values["signature"])
+    (good,) = yield [Compute(mldsa.verify_mu, asking.parameter_set, (case.public_key, mu, signature))]
     return PASS if good else failed("the signature does not verify", inputs, reply.values)
 
 

@@ -1,0 +1,27 @@
+"""How reports name a product: its name and version, and the adapter by which it was reached, with its digest."""
+
+from __future__ import annotations
+
+from pqvalidate.report.terminal import Page
+
+
+def titled(name: str, version: str) -> str:
+    """Return name and version in one; some adapters give a version that repeats the name."""
+    return version if version.startswith(name) else f"{name} {version}".strip()
+
+
+def named(page: Page, name: str, version: str, *, at: int) -> None:
+    """Add name and version; a version of several words, such as that of a library inside another, has its own line."""
+    if " " in version and not version.startswith(name):
+        page.labelled("product", (name, "bold"), at=at)
+        page.labelled("version", (version, "bold"), at=at)
+    else:
+        page.labelled("product", (titled(name, version), "bold"), at=at)
+
+
+def adapter(page: Page, interface: str, *, at: int) -> None:
+    """Add how the product was reached; the digest of an adapter has its own line, so that it can be copied."""
+    way, _, digest = interface.partition(" sha256:")
+    page.labelled("adapter", way, at=at)
+    if digest:
+        page.line((f"{'sha256':<{at}}", "dim"), digest)
