@@ -142,8 +142,8 @@ def _located(error: msgspec.ValidationError, kind: type, file: object, remedy: s
         field = unknown["field"]
         return InputError(file, place, f"unknown key {field!r}{nearest(field, names)}", "Remove it or correct its name")
     found = _AT.match(str(error))
-    problem, place = (found["problem"], found["place"]) if found else (str(error), None)
-    return InputError(file, _place(place), problem[0].lower() + problem[1:], remedy)
+    problem, where = (found["problem"], found["place"]) if found else (str(error), "")
+    return InputError(file, _place(where), problem[0].lower() + problem[1:], remedy)
 
 
 def _place(path: str | None) -> str:

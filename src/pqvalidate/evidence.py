@@ -175,7 +175,9 @@ def summarise(step: int, planned: int, cases: Sequence[CaseRecord], *, not_run_b
     counts = Counter(case.outcome for case in cases)
     passed, failed, errors = counts["pass"], counts["fail"], counts["error"]
     not_run = planned - len(cases)
-    why, outcome, reason = not_run_because, "error", None
+    why = not_run_because
+    outcome: Outcome = "error"
+    reason: Reason | None = None
     if failed:
         outcome = "fail"
     elif not_run and not_run_because:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -74,7 +75,8 @@ class _Lane:
         self.active: list[tuple[Any, Script, Sequence[Any]]] = []
         self.computing: Future[dict[int, list[Any]]] | None = None
         for case in cases:
-            self._advance(case, script := task.check.script(case, task.asking), lambda s=script: next(s))
+            script = task.check.script(case, task.asking)
+            self._advance(case, script, partial(next, script))
         self._begin_computing()
 
     def records(self) -> list[CaseRecord]:
@@ -89,11 +91,11 @@ class _Lane:
         values = self.computing.result() if self.computing else {}
         for case, script, items in wanted:
             if items and isinstance(items[0], Compute):
-                self._advance(case, script, lambda s=script, v=values[id(items)]: _resume(s, v))
+                self._advance(case, script, partial(_resume, script, values[id(items)]))
                 continue
             mine = list(islice(replies, len(items)))
             if len(mine) == len(items):  # else given up before this case was asked in full: it has no record
-                self._advance(case, script, lambda s=script, r=mine: s.send(r))
+                self._advance(case, script, partial(script.send, mine))
         self._begin_computing()
 
     def _begin_computing(self) -> None:

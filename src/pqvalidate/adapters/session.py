@@ -149,15 +149,15 @@ class Session:
         assert child is not None  # noqa: S101  (callers start it)
         outgoing: deque[memoryview] = deque()
         sent = answered = 0
-        deadline = time.monotonic() + self.limits.call_seconds
+        deadline = time.monotonic() + self._seconds(calls[0])
         while answered < len(calls):
             while sent < len(calls) and sent - answered < _IN_FLIGHT and sum(map(len, outgoing)) < _QUEUED_BYTES:
                 outgoing.append(memoryview(self._frame(calls[sent], self._next_id + sent)))
                 sent += 1
-            outcome = self._next_message(child, outgoing, deadline)
-            if not isinstance(outcome, Fault):
-                outcome = _reply(outcome, self._next_id + answered)
-                deadline = time.monotonic() + self.limits.call_seconds
+            message = self._next_message(child, outgoing, deadline)
+            outcome: Reply = message if isinstance(message, Fault) else _reply(message, self._next_id + answered)
+            if not isinstance(message, Fault):
+                deadline = time.monotonic() + self._seconds(calls[min(answered + 1, len(calls) - 1)])
             replies.append(outcome)
             if isinstance(outcome, Fault) and outcome.kind != "exception":
                 self._killed_from_outside = outcome.kind == "crash" and child.killed_from_outside()
@@ -165,6 +165,12 @@ class Session:
                 return
             answered += 1
         self._next_id += answered
+
+    def _seconds(self, call: Call | dict[str, Any]) -> int:
+        """Return the time limit of a request: that of one call, for each call that it holds."""
+        if isinstance(call, Call) and call.operation == "together":
+            return self.limits.call_seconds * len(call.inputs["calls"])
+        return self.limits.call_seconds
 
     def _frame(self, call: Call | dict[str, Any], number: int) -> bytes:
         if isinstance(call, Call):
@@ -203,7 +209,7 @@ class Session:
 def wire(call: Call) -> dict[str, Any]:
     """Return a call as a request without its id."""
     if call.operation == "together":
-        return {"op": "together", "how": call.inputs["how"], "calls": [wire(inner) for inner in call.inputs["calls"]]}  # type: ignore[union-attr,arg-type]
+        return {"op": "together", "how": call.inputs["how"], "calls": [wire(inner) for inner in call.inputs["calls"]]}
     return {"op": call.operation, "set": call.parameter_set, "in": dict(call.inputs)}
 
 

@@ -184,7 +184,12 @@ def _perform(subject: Subject, request: dict[str, Any]) -> dict[str, Any]:
 def _begin(subject: Subject, request: dict[str, Any]) -> Callable[[], dict[str, Any]]:
     """Make one call now; the function that is returned turns it into a reply later."""
     unread: list[Callable[[], dict[str, Any]]] = []
-    made = _guarded(lambda: unread.append(subject.begin(request)) or {})  # type: ignore[func-returns-value]
+
+    def make() -> dict[str, Any]:
+        unread.append(subject.begin(request))
+        return {}
+
+    made = _guarded(make)
     return (lambda: _guarded(unread[0])) if unread else (lambda: made)
 
 

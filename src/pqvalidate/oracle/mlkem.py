@@ -193,7 +193,8 @@ def recover_messages(name: str, dks: Sequence[bytes], cs: Sequence[bytes]) -> li
 
     """
     _, p, rules = _setting(name, None, None)
-    return [m for part in slices(dks) for m in pke_decrypt(p, rules, decode_decapsulation_keys(dks[part]).s_hat, cs[part])]
+    keys = (decode_decapsulation_keys(dks[part]).s_hat for part in slices(dks))
+    return [m for part, s_hat in zip(slices(dks), keys, strict=True) for m in pke_decrypt(p, rules, s_hat, cs[part])]
 
 
 def check_encapsulation_key(name: str, ek: bytes, *, rules: Rules = DEFAULT) -> bool:

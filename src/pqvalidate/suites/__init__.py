@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from pqvalidate.adapters.interface import Call
 from pqvalidate.algorithms import nearest
@@ -43,8 +43,10 @@ class Compute:
     arguments: tuple[Any, ...]
 
 
-Script: TypeAlias = Generator[Sequence[Call] | Sequence[Compute], Sequence[Any], CaseResult]
+Result = TypeVar("Result")
+Asks: TypeAlias = Generator[Sequence[Call] | Sequence[Compute], Sequence[Any], Result]
 """Yields calls, and receives a reply (Ok, Rejected, Fault) each; or computations, and receives a value each."""
+Script: TypeAlias = Asks[CaseResult]
 
 
 class AnyCase(Protocol):

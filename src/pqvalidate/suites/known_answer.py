@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +9,15 @@ from dataclasses import dataclass
 import msgspec
 
 from pqvalidate import vectors
-from pqvalidate.adapters.interface import Call, Ok, Value
+from pqvalidate.adapters.interface import Call, Value
 from pqvalidate.algorithms import parameter_set
 from pqvalidate.evidence import Severity
-from pqvalidate.suites import Asking, CaseResult, Check, Script
+from pqvalidate.suites import Asking, Check, Script
 from pqvalidate.suites.expectations import (
-    PASS, expect_acceptance, expect_answer, expect_refusal, expect_values, failed, faulted,
+    expect_acceptance,
+    expect_answer,
+    expect_refusal,
+    expect_values,
 )  # fmt: skip
 from pqvalidate.vectors import Case
 
@@ -66,7 +68,7 @@ class _Select:
 
 
 def _offers_hash(case: Case, asking: Asking) -> bool:
-    return "hash" not in case.inputs or f"hash:{case.inputs['hash']}" in asking.operations
+    return "hash" not in case.inputs or f"hash:{case.inputs['hash']!s}" in asking.operations
 
 
 def _asked_of(cases: Sequence[Case], operation: str) -> Iterator[Case]:
@@ -74,7 +76,8 @@ def _asked_of(cases: Sequence[Case], operation: str) -> Iterator[Case]:
     fill: dict[str, tuple[str, ...]] = {
         "encapsulate": ("ek",), "encapsulate_derand": ("ek", "m"), "decapsulate": ("dk", "c"),
         "sign": ("sk", "message", "context"), "sign_deterministic": ("sk", "message", "context"),
-        "sign_from_seed": ("seed", "message", "context"), "sign_deterministic_from_seed": ("seed", "message", "context"),
+        "sign_from_seed": ("seed", "message", "context"),
+        "sign_deterministic_from_seed": ("seed", "message", "context"),
     }  # fmt: skip
     seen: set[tuple[Value, ...]] = set()
     for case in cases:
@@ -174,8 +177,8 @@ _KEM_CHECKS = (
            "The same, with the key given as its seed.", _NO_INTEROP),
     _check("ml-kem/implicit-rejection", "FIPS 203 §6.3, algorithm 18 lines 8-9", "decapsulate", _modified,
            "A modified ciphertext must give exactly J(z‖c) and no error.", _ORACLE, severity="critical"),
-    _check("ml-kem/implicit-rejection-seed", "FIPS 203 §6.3, algorithm 18 lines 8-9", "decapsulate_from_seed", _modified,
-           "The same, with the key given as its seed.", _ORACLE, severity="critical"),
+    _check("ml-kem/implicit-rejection-seed", "FIPS 203 §6.3, algorithm 18 lines 8-9", "decapsulate_from_seed",
+           _modified, "The same, with the key given as its seed.", _ORACLE, severity="critical"),
     _check("ml-kem/ek-modulus", "FIPS 203 §7.2", "encapsulate check_encapsulation_key",
            _right_length("ek"),
            "A key with a coefficient of q or more must be refused; random keys never show it.", _BAD_INPUT,
@@ -211,7 +214,9 @@ def _sign_rows(suffix: str) -> tuple[Check, ...]:
     one_of = f"sign_deterministic{op} sign{op}"
 
     def row(what: str, clause: str, operation: str, explain: str, extra: str = "") -> Check:
-        return _check(f"ml-dsa/kat-sign-{what}{end}", clause, operation, _values, explain + also, _WRONG_SIG, extra=extra)
+        return _check(
+            f"ml-dsa/kat-sign-{what}{end}", clause, operation, _values, explain + also, _WRONG_SIG, extra=extra
+        )
 
     return (
         row("deterministic", "FIPS 204 §5.2, algorithm 2", f"sign_deterministic{op}",
@@ -271,95 +276,4 @@ _PRE_STANDARD = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Accumulated:
-    """Many cases in one: a digest over ``count`` iterations from a fixed stream."""
-
-    id: str
-    count: int
-    digest: bytes
-    flags: tuple[str, ...] = ()
-
-
-def _accumulated_cases(counts: dict[str, int]) -> Callable[[Asking], Sequence[_Accumulated]]:
-    def cases(asking: Asking) -> Sequence[_Accumulated]:
-        most = counts[asking.depth]
-        known = vectors.accumulated(asking.parameter_set)
-        return [_Accumulated(f"cctv/accumulated/{n}", n, d) for n, d in sorted(known.items()) if n <= most]
-
-    return cases
-
-
-def _accumulated_kem(case: _Accumulated, asking: Asking) -> Script:
-    """C2SP CCTV: keys, ciphertexts and secrets of many seeds, and of as many random ciphertexts, in one digest."""
-    name, row = asking.parameter_set, parameter_set(asking.parameter_set)
-    stream, total = _Stream(), hashlib.shake_128()
-    for _ in range(case.count):
-        seed, m, bad = stream.read(64), stream.read(32), stream.read(row.output)
-        (key,) = yield [Call(operation="keygen_from_seed", parameter_set=name, inputs={"seed": seed})]
-        if not isinstance(key, Ok):
-            return expect_acceptance(key, {"seed": seed})
-        ek, dk = key.values["ek"], key.values["dk"]
-        replies = yield [
-            Call(operation="encapsulate_derand", parameter_set=name, inputs={"ek": ek, "m": m}),
-            Call(operation="decapsulate", parameter_set=name, inputs={"dk": dk, "c": bad}),
-        ]
-        for reply in replies:
-            if not isinstance(reply, Ok):
-                return expect_acceptance(reply, {"seed": seed, "m": m, "c": bad})
-        made, rejected = (reply.values for reply in replies if isinstance(reply, Ok))
-        for value in (ek, dk, made["c"], made["k"], rejected["k"]):
-            total.update(value if isinstance(value, bytes) else b"")
-    return _same_digest(total.digest(32), case)
-
-
-def _accumulated_dsa(case: _Accumulated, asking: Asking) -> Script:
-    """C2SP CCTV: public keys and deterministic signatures of the empty message for many seeds in one digest."""
-    name, stream, total = asking.parameter_set, _Stream(), hashlib.shake_128()
-    for _ in range(case.count):
-        seed = stream.read(32)
-        (key,) = yield [Call(operation="keygen_from_seed", parameter_set=name, inputs={"seed": seed})]
-        if not isinstance(key, Ok):
-            return expect_acceptance(key, {"seed": seed})
-        inputs = {"sk": key.values["sk"], "message": b""}
-        (made,) = yield [Call(operation="sign_deterministic", parameter_set=name, inputs=inputs)]
-        if not isinstance(made, Ok):
-            return expect_acceptance(made, inputs)
-        for value in (key.values["pk"], made.values["signature"]):
-            total.update(value if isinstance(value, bytes) else b"")
-    return _same_digest(total.digest(32), case)
-
-
-class _Stream:
-    """SHAKE128 of the empty string as an endless stream; hashlib squeezes from the start, so it is taken in chunks."""
-
-    def __init__(self) -> None:
-        self._length, self._at, self._bytes = 1 << 16, 0, b""
-
-    def read(self, count: int) -> bytes:
-        while self._at + count > len(self._bytes):
-            self._bytes = hashlib.shake_128().digest(self._length)
-            self._length *= 2
-        self._at += count
-        return self._bytes[self._at - count : self._at]
-
-
-def _same_digest(seen: bytes, case: _Accumulated) -> CaseResult:
-    if seen == case.digest:
-        return PASS
-    return failed("the digest over all iterations differs", {"iterations": str(case.count)},
-                  {"digest": seen, "expected": case.digest})  # fmt: skip
-
-
-_ACCUMULATED = (
-    Check(name="ml-kem/accumulated", suite="known-answer", algorithm="ML-KEM", clause="FIPS 203 §6",
-          explain="Ten thousand keys, ciphertexts, secrets and rejections must match a published digest; rare carries show.",
-          effect=_NO_INTEROP, needs=(frozenset({"keygen_from_seed", "encapsulate_derand", "decapsulate"}),),
-          cases=_accumulated_cases({"quick": 0, "standard": 0, "full": 10_000}), script=_accumulated_kem),
-    Check(name="ml-dsa/accumulated", suite="known-answer", algorithm="ML-DSA", clause="FIPS 204 §6",
-          explain="Keys and signatures of many seeds must match a published digest; rare paths of the signing loop show.",
-          effect=_WRONG_SIG, needs=(frozenset({"keygen_from_seed", "sign_deterministic"}),),
-          cases=_accumulated_cases({"quick": 0, "standard": 100, "full": 10_000}), script=_accumulated_dsa),
-)  # fmt: skip
-
-CHECKS: tuple[Check, ...] = (*_KEM_CHECKS, *_DSA_CHECKS, *_PRE_STANDARD, *_ACCUMULATED)
+CHECKS: tuple[Check, ...] = (*_KEM_CHECKS, *_DSA_CHECKS, *_PRE_STANDARD)

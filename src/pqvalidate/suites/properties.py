@@ -8,7 +8,7 @@ fault of probability 3/n per operation with 95 %.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pqvalidate.adapters.interface import Call, Fault, Ok, Rejected, Reply, Value
@@ -61,16 +61,16 @@ def changed(value: bytes, tape: Tape, *, simplest: bool = False) -> bytes:
     """Return ``value`` with a change drawn from the tape: a bit, a byte, two bytes alike, a run, or everything."""
     position, way = tape.below(len(value)), 0 if simplest else tape.below(8)
     out = bytearray(value)
-    if way <= 3:  # noqa: PLR2004  (half of the cases change a single bit, the hardest change to notice)
+    if way <= 3:
         out[position] ^= 1 << tape.below(8)
-    elif way == 4:  # noqa: PLR2004
+    elif way == 4:
         out[position] ^= 1 + tape.below(255)
-    elif way == 5 and len(value) > 1:  # noqa: PLR2004  (the same difference twice cancels under XOR)
+    elif way == 5 and len(value) > 1:
         other = (position + 1 + tape.below(len(value) - 1)) % len(value)
         difference = 1 + tape.below(255)
         out[position] ^= difference
         out[other] ^= difference
-    elif way == 6:  # noqa: PLR2004
+    elif way == 6:
         length = min(len(value) - position, 1 + tape.below(64))
         out[position : position + length] = tape.read(length)
     else:
@@ -123,10 +123,12 @@ def _own_encapsulation(asking: Asking, ek: bytes, dk: bytes) -> Script:
     if not isinstance(c, bytes) or len(c) != parameter_set(name).output:
         return failed("encapsulate: the ciphertext has the wrong length", inputs, reply.values)
     (wanted,) = yield [Compute(mlkem.decapsulate, name, (dk, c))]
-    return PASS if wanted == k else failed("encapsulate: the secret is not what decapsulation gives", inputs, reply.values)
+    return (
+        PASS if wanted == k else failed("encapsulate: the secret is not what decapsulation gives", inputs, reply.values)
+    )
 
 
-def _no_value(reply: Reply, inputs: dict[str, Value]) -> CaseResult:
+def _no_value(reply: Reply, inputs: Mapping[str, Value]) -> CaseResult:
     match reply:
         case Fault():
             return faulted(reply, "broke where a value is expected", inputs, {})
@@ -208,18 +210,19 @@ def _verifications(
         bad: dict[str, Value] = {**good, "message": changed(message, tape) if message else b"\0"}
     elif what == 1:
         bad = {**good, "message": message + b"\0"}
-    elif what == 2 and context:  # noqa: PLR2004
+    elif what == 2 and context:
         return [
             _Expected("verify", _with(context, good), _answer(True)),
             _Expected("verify", _with(changed(context, tape) if len(context) > 1 else b"", good), _answer(False)),
         ]  # fmt: skip
-    elif what == 3:  # noqa: PLR2004
+    elif what == 3:
         bad = {**good, "pk": changed(pk, tape)}
     else:
         bad = {**good, "signature": changed(signature, tape, simplest=simplest)}
     return [
-        _Expected("verify", _with(context, good), _answer(True)), _Expected("verify", _with(context, bad), _answer(False)),
-    ]  # fmt: skip
+        _Expected("verify", _with(context, good), _answer(True)),
+        _Expected("verify", _with(context, bad), _answer(False)),
+    ]
 
 
 def _with(context: bytes, inputs: dict[str, Value]) -> dict[str, Value]:
@@ -241,7 +244,9 @@ def _context(tape: Tape, asking: Asking) -> bytes:
     return tape.read(tape.below(256)) if takes and tape.below(2) else b""
 
 
-def _check(name: str, algorithm: str, clause: str, needs: str, script: Callable[[Drawn, Asking], Script], effect: str) -> Check:
+def _check(
+    name: str, algorithm: str, clause: str, needs: str, script: Callable[[Drawn, Asking], Script], effect: str
+) -> Check:
     return Check(
         name=name, suite="property", algorithm=algorithm, clause=clause, explain=(script.__doc__ or "").strip(),
         effect=effect, needs=tuple(frozenset({operation}) for operation in needs.split()), cases=campaign(COUNTS),

@@ -1,19 +1,20 @@
 """Randomness checks: what an implementation draws must not repeat, count, or be shared between processes.
 
-They see outputs only. They show repeats, counters, constants and low entropy; they cannot show that a generator is good,
-and a certificate says so.
+They see outputs only. They show repeats, counters, constants and low entropy; they cannot show that a generator is
+good, and a certificate says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pqvalidate.adapters.interface import Call, Ok, Reply, Value
 from pqvalidate.algorithms import parameter_set
 from pqvalidate.evidence import Severity
 from pqvalidate.oracle import mldsa, mlkem
-from pqvalidate.suites import Asking, CaseResult, Check, Compute, Script
+from pqvalidate.suites import Asking, Asks, CaseResult, Check, Compute, Script
 from pqvalidate.suites.expectations import PASS, expect_acceptance, failed
 from pqvalidate.suites.tape import Tape
 
@@ -61,7 +62,7 @@ def weakness(values: Sequence[bytes], what: str) -> str:
     for number, value in enumerate(values):
         if value[: len(value) // 2] == value[len(value) // 2 :]:
             return f"{what} of draw {number} has two equal halves"
-    for number, (one, other) in enumerate(zip(values, values[1:], strict=False)):
+    for number, (one, other) in enumerate(pairwise(values)):
         bits = (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).bit_count()
         if bits < _FEWEST_DIFFERING_BITS * len(one) // 32:
             return f"{what} of draws {number} and {number + 1} differ in {bits} bits only"
@@ -70,7 +71,7 @@ def weakness(values: Sequence[bytes], what: str) -> str:
 
 def _unbalanced(values: Sequence[bytes], what: str) -> str:
     count, allowed = len(values), _DEVIATIONS * len(values) ** 0.5 / 2
-    if count < 64:  # noqa: PLR2004  (with fewer, no deviation could reach the bound)
+    if count < 64:
         return ""
     numbers = [int.from_bytes(value, "big") for value in values]
     for bit in range(8 * len(values[0])):
@@ -181,7 +182,7 @@ def _sign_seed(case: Draws, asking: Asking) -> Script:
     return (yield from _sign(case, asking, "sign_from_seed", "seed"))
 
 
-def _hedging(case: Draws, asking: Asking, operation: str = "sign", key: str = "sk") -> Script:
+def _hedging(_case: Draws, asking: Asking, operation: str = "sign", key: str = "sk") -> Script:
     """Signing should be hedged: two signatures of one message differ. FIPS 204 permits the deterministic variant."""
     name, tape = asking.parameter_set, Tape(asking, "randomness", 0)
     seed = tape.read(32)
@@ -199,14 +200,14 @@ def _hedging_seed(case: Draws, asking: Asking) -> Script:
     return (yield from _hedging(case, asking, "sign_from_seed", "seed"))
 
 
-def _drawing_calls(asking: Asking) -> Script:
+def _drawing_calls(asking: Asking) -> Asks[list[Call]]:
     """Return (through the script) one call of each operation that draws randomness."""
     name, tape = asking.parameter_set, Tape(asking, "processes", 0)
     calls = [Call(operation="keygen", parameter_set=name, inputs={})] if "keygen" in asking.operations else []
     if "encapsulate" in asking.operations:
         ((ek, _),) = yield [Compute(mlkem.keygen, name, (tape.read(64),))]
         calls.append(Call(operation="encapsulate", parameter_set=name, inputs={"ek": ek}))
-    return calls  # type: ignore[return-value]
+    return calls
 
 
 def _fingerprints(replies: Sequence[Reply]) -> list[bytes]:
@@ -235,11 +236,11 @@ def _forked(case: Draws, asking: Asking) -> Script:
     if not isinstance(reply, Ok):
         return expect_acceptance(reply, {})
     copies = reply.values["replies"]
-    seen = _fingerprints([*warm, *(r for copy in copies for r in copy)])  # type: ignore[union-attr]
+    seen = _fingerprints([*warm, *(r for copy in copies for r in copy)])
     return _verdict(repeated(seen, "a value"), seen[:1])
 
 
-def _failing(case: Draws, asking: Asking) -> Script:
+def _failing(_case: Draws, asking: Asking) -> Script:
     """When the kernel gives no randomness, two fresh processes must not come to the same keys; errors are right."""
     calls = yield from _drawing_calls(asking)
     seen: list[bytes] = []
@@ -260,7 +261,9 @@ def _check(
     name: str, clause: str, needs: str, script: Callable[[Draws, Asking], Script], effect: str,
     cases: Callable[[Asking], Sequence[Draws]] = _one_case, severity: Severity = "critical",
 ) -> Check:  # fmt: skip
-    family = {"ml-kem": "ML-KEM", "ml-dsa": "ML-DSA", "kyber": "Kyber", "dilithium": "Dilithium"}[name.partition("/")[0]]
+    family = {"ml-kem": "ML-KEM", "ml-dsa": "ML-DSA", "kyber": "Kyber", "dilithium": "Dilithium"}[
+        name.partition("/")[0]
+    ]
     return Check(
         name=name, suite="randomness", algorithm=family, clause=clause, explain=(script.__doc__ or "").strip(),
         effect=effect, needs=tuple(frozenset(need.split("+")) for need in needs.split()), cases=cases, script=script,
@@ -290,7 +293,8 @@ CHECKS: tuple[Check, ...] = (
     _check("ml-kem/random-secrets", "FIPS 203 §3.3", "encapsulate", _encapsulate, _PREDICTABLE),
     *_family("ml-dsa", "FIPS 204 §3.6.1", _keygen_signature, "signature"),
     _check("ml-dsa/random-signatures", "FIPS 204 §3.6.1", "sign", _sign, _PREDICTABLE, severity="high"),
-    _check("ml-dsa/random-signatures-seed", "FIPS 204 §3.6.1", "sign_from_seed", _sign_seed, _PREDICTABLE, severity="high"),
+    _check("ml-dsa/random-signatures-seed", "FIPS 204 §3.6.1", "sign_from_seed", _sign_seed, _PREDICTABLE,
+           severity="high"),
     _check("ml-dsa/hedging", "FIPS 204 §3.4", "sign", _hedging,
            "Faults and side channels are easier to exploit on deterministic signing.", severity="advisory"),
     _check("ml-dsa/hedging-seed", "FIPS 204 §3.4", "sign_from_seed", _hedging_seed,

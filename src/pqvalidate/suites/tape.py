@@ -80,7 +80,7 @@ def campaign(counts: dict[str, int]) -> Callable[[Asking], Sequence[Drawn]]:
         parts = name.split("/")
         if len(parts) not in (2, 4) or parts[0] != "drawn" or not all(p.isdecimal() for p in parts[1::2]):
             return None
-        if len(parts) == 4:  # noqa: PLR2004  (drawn/N/simpler/M)
+        if len(parts) == 4:
             return Drawn(name, int(parts[1]), int(parts[3])) if parts[2] == "simpler" else None
         return make(int(parts[1]))
 

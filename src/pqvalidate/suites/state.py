@@ -1,0 +1,193 @@
+"""State checks: results kept while others are made, calls in threads, other buffer types, repeats in any order.
+
+Every call here has a known answer; what is new is how the calls meet. A result must not depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pqvalidate.adapters.interface import Call, Ok, Reply
+from pqvalidate.algorithms import parameter_set
+from pqvalidate.evidence import Severity
+from pqvalidate.oracle import mldsa, mlkem
+from pqvalidate.oracle.messages import message_prime
+from pqvalidate.suites import Asking, Asks, CaseResult, Check, Compute, Script
+from pqvalidate.suites.expectations import PASS, expect_answer, expect_values, failed
+from pqvalidate.suites.tape import Tape
+
+_KEYS = 8
+_CASES = {"quick": 1, "standard": 8, "full": 64}
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A case: a number on the tape."""
+
+    id: str
+    number: int
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A call whose answer is known: exact outputs, or a yes or no."""
+
+    call: Call
+    expected: dict[str, bytes] | bool
+
+    def judge(self, reply: Reply) -> CaseResult:
+        """Compare a reply with what is known."""
+        if isinstance(self.expected, bool):
+            return expect_answer(reply, self.call.inputs, self.expected)
+        return expect_values(reply, self.call.inputs, self.expected)
+
+
+def _cases(asking: Asking) -> Sequence[Meeting]:
+    return [Meeting(f"drawn/{number}", number) for number in range(_CASES[asking.depth])]
+
+
+def _known(case: Meeting, asking: Asking) -> Asks[list[Known]]:
+    """Return (through the script) calls with known answers under several keys, the keys taking turns."""
+    tape = Tape(asking, "state", case.number)
+    kem = parameter_set(asking.parameter_set).kind == "kem"
+    return (yield from (_known_kem if kem else _known_signature)(tape, asking))
+
+
+def _known_kem(tape: Tape, asking: Asking) -> Asks[list[Known]]:
+    name, operations = asking.parameter_set, asking.operations
+    seeds, ms = [tape.read(64) for _ in range(_KEYS)], [tape.read(32) for _ in range(_KEYS)]
+    keys = yield [Compute(mlkem.keygen, name, (seed,)) for seed in seeds]
+    made = yield [Compute(mlkem.encapsulate, name, (ek, m)) for (ek, _), m in zip(keys, ms, strict=True)]
+    bad = [bytes([c[0] ^ 1]) + c[1:] for _, c in made]
+    rejected = yield [Compute(mlkem.decapsulate, name, (dk, c)) for (_, dk), c in zip(keys, bad, strict=True)]
+    found: list[Known] = []
+    for turn in range(_KEYS):
+        (ek, dk), (k, c) = keys[turn], made[turn]
+        offered: list[tuple[str, dict[str, bytes], dict[str, bytes]]] = [
+            ("keygen_from_seed", {"seed": seeds[turn]}, {"ek": ek, "dk": dk}),
+            ("encapsulate_derand", {"ek": ek, "m": ms[turn]}, {"k": k, "c": c}),
+            ("decapsulate", {"dk": dk, "c": c}, {"k": k}),
+            ("decapsulate", {"dk": dk, "c": bad[turn]}, {"k": rejected[turn]}),
+            ("decapsulate_from_seed", {"seed": seeds[turn], "c": c}, {"k": k}),
+            ("decapsulate_from_seed", {"seed": seeds[turn], "c": bad[turn]}, {"k": rejected[turn]}),
+        ]
+        found += [Known(Call(operation=o, parameter_set=name, inputs=i), e) for o, i, e in offered if o in operations]
+    return found
+
+
+def _known_signature(tape: Tape, asking: Asking) -> Asks[list[Known]]:
+    name, operations = asking.parameter_set, asking.operations
+    seeds, messages = [tape.read(32) for _ in range(_KEYS)], [tape.read(40) for _ in range(_KEYS)]
+    keys = yield [Compute(mldsa.keygen, name, (seed,)) for seed in seeds]
+    plain = parameter_set(name).algorithm == "Dilithium"
+    framed = [message if plain else message_prime(message, b"") for message in messages]
+    made = yield [
+        Compute(mldsa.sign_internal, name, (sk, m, bytes(32))) for (_, sk), m in zip(keys, framed, strict=True)
+    ]
+    found: list[Known] = []
+    for turn in range(_KEYS):
+        (pk, sk), message, signature = keys[turn], messages[turn], made[turn]
+        other = messages[turn - 1]
+        offered: list[tuple[str, dict[str, bytes], dict[str, bytes] | bool]] = [
+            ("keygen_from_seed", {"seed": seeds[turn]}, {"pk": pk, "sk": sk}),
+            ("sign_deterministic", {"sk": sk, "message": message}, {"signature": signature}),
+            ("sign_deterministic_from_seed", {"seed": seeds[turn], "message": message}, {"signature": signature}),
+            ("verify", {"pk": pk, "message": message, "signature": signature}, True),
+            ("verify", {"pk": pk, "message": other, "signature": signature}, False),
+        ]
+        found += [Known(Call(operation=o, parameter_set=name, inputs=i), e) for o, i, e in offered if o in operations]
+    return found
+
+
+def _kept(case: Meeting, asking: Asking) -> Script:
+    """Results that are kept while further calls are made must stay what they were."""
+    return (yield from _all_right(case, asking, "kept"))
+
+
+def _threads(case: Meeting, asking: Asking) -> Script:
+    """Calls made in four threads at once should give what they give alone; no standard demands it."""
+    return (yield from _all_right(case, asking, "threads"))
+
+
+def _all_right(case: Meeting, asking: Asking, how: str) -> Script:
+    known = yield from _known(case, asking)
+    inputs = {"how": how, "calls": tuple(one.call for one in known)}
+    (reply,) = yield [Call(operation="together", parameter_set=asking.parameter_set, inputs=inputs)]
+    if not isinstance(reply, Ok):
+        return expect_values(reply, {}, {})
+    for one, answer in zip(known, reply.values["replies"], strict=True):
+        result = one.judge(answer)
+        if result.outcome != "pass":
+            return CaseResult(
+                outcome="fail", why=f"{one.call.operation}, {how}: {result.why}", fault=result.fault, data=result.data
+            )
+    return PASS
+
+
+def _order(case: Meeting, asking: Asking) -> Script:
+    """The same calls in another order, and twice in a row, must give the same answers."""
+    known = yield from _known(case, asking)
+    turned = [*reversed(known), *(one for one in known for _ in range(2))]
+    replies = yield [one.call for one in turned]
+    for one, answer in zip(turned, replies, strict=True):
+        result = one.judge(answer)
+        if result.outcome != "pass":
+            return CaseResult(
+                outcome="fail", why=f"{one.call.operation}: {result.why}", fault=result.fault, data=result.data
+            )
+    return PASS
+
+
+def _buffers(case: Meeting, asking: Asking) -> Script:
+    """Inputs given as bytearray or memoryview must be refused or give the right answer, never a wrong one."""
+    known = yield from _known(case, asking)
+    for how in ("bytearray", "memoryview"):
+        inputs = {"how": how, "calls": tuple(one.call for one in known)}
+        (reply,) = yield [Call(operation="together", parameter_set=asking.parameter_set, inputs=inputs)]
+        if not isinstance(reply, Ok):
+            return expect_values(reply, {}, {})
+        for one, answer in zip(known, reply.values["replies"], strict=True):
+            if isinstance(answer, Ok) and one.judge(answer).outcome != "pass":
+                return failed(f"{one.call.operation} of a {how}: a wrong answer", one.call.inputs, answer.values)
+    return PASS
+
+
+_NEEDS = {
+    "kem": "keygen_from_seed encapsulate_derand decapsulate decapsulate_from_seed",
+    "signature": "keygen_from_seed sign_deterministic sign_deterministic_from_seed verify",
+}
+
+
+def _check(
+    name: str, family: str, clause: str, kind: str, environment: str, script: Callable[[Meeting, Asking], Script],
+    effect: str, severity: Severity = "high",
+) -> Check:  # fmt: skip
+    extra = {environment} if environment else set()
+    return Check(
+        name=name, suite="state", algorithm=family, clause=clause, explain=(script.__doc__ or "").strip(),
+        effect=effect, needs=tuple(frozenset({operation, *extra}) for operation in _NEEDS[kind].split()), cases=_cases, script=script,
+        severity=severity,
+    )  # fmt: skip
+
+
+_MIXED = "Results of different calls get mixed, so a key or secret of one user reaches another."
+_WRONG = "A wrong result is returned without a word."
+
+
+def _family(prefix: str, family: str, clause: str, kind: str) -> tuple[Check, ...]:
+    return (
+        _check(f"{prefix}/order", family, clause, kind, "", _order, _MIXED),
+        _check(f"{prefix}/kept-results", family, clause, kind, "env:kept", _kept, _MIXED),
+        _check(f"{prefix}/buffers", family, clause, kind, "env:memoryview", _buffers, _WRONG),
+        _check(f"{prefix}/threads", family, clause, kind, "env:threads", _threads, _MIXED, "advisory"),
+    )
+
+
+CHECKS: tuple[Check, ...] = (
+    *_family("ml-kem", "ML-KEM", "FIPS 203 §6", "kem"),
+    *_family("ml-dsa", "ML-DSA", "FIPS 204 §6", "signature"),
+    *_family("kyber", "Kyber", "Kyber 3.02 algorithms 7-9", "kem"),
+    *_family("dilithium", "Dilithium", "Dilithium 3.1 figure 4", "signature"),
+)
