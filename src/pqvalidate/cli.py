@@ -152,8 +152,8 @@ def _own_fault(error: Exception) -> str:
 
     where = traceback.extract_tb(error.__traceback__)[-1]
     return (
-        f"our own fault: {type(error).__name__}: {error} at {Path(where.filename).name}:{where.lineno}. Please report it"
-        " with the command and `pqvalidate --version`; PQVALIDATE_DEBUG=1 shows where it happened"
+        f"our own fault: {type(error).__name__}: {error} at {Path(where.filename).name}:{where.lineno}. Please report"
+        " it with the command and `pqvalidate --version`; PQVALIDATE_DEBUG=1 shows where it happened"
     )
 
 

@@ -1,4 +1,4 @@
-"""Reading and writing the project's documents: strict parsing with errors that name place and remedy, atomic writing."""
+"""Reading and writing the project's documents: strict parsing whose errors name place and remedy, atomic writing."""
 
 from __future__ import annotations
 

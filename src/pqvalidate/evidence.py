@@ -70,6 +70,7 @@ class Step(Record):
     reason: Reason | None = None
     why: str = ""
     effect: str = ""
+    detects: str = ""
 
 
 class VectorSource(Record):
@@ -221,6 +222,6 @@ def _problem(step: Step, result: StepResult) -> str:
         "failed without a failed case": result.outcome == "fail" and not result.failed,
         "has failed cases but did not fail": result.failed > 0 and result.outcome != "fail",
         "is not applicable without a reason": result.outcome == "not-applicable" and result.reason is None,
-        "has a reason for not being asked, and was asked": step.reason is not None and result.outcome != "not-applicable",
+        "has a reason for not being asked, and was": step.reason is not None and result.outcome != "not-applicable",
     }
     return next((problem for problem, is_so in wrong.items() if is_so), "")

@@ -13,8 +13,8 @@ REASONS = {
     "operation-missing": "The implementation, or the adapter around it, does not offer the operation that the check"
     " needs. The vendor or the author of the adapter can add it.",
     "tool-missing": "A tool that the check needs was not found on the laboratory's machine; see `pqvalidate doctor`.",
-    "not-at-this-depth": "The chosen depth has no cases for it, or the run was stopped before it was complete. Run again"
-    " with a greater --depth, without --max-time, or with --resume.",
+    "not-at-this-depth": "The chosen depth has no cases for it, or the run was stopped before it was complete. Run"
+    " again with a greater --depth, without --max-time, or with --resume.",
     "excluded": "The operator left it out, and said why.",
 }
 

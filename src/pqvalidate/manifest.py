@@ -96,7 +96,8 @@ def _problem(manifest: Manifest) -> Problem | None:
     for name, value in msgspec.structs.asdict(manifest.limits).items():
         if not 0 < value <= 1 << 20:
             return f"limits.{name}", f"{value} is out of range", "Give a whole number from 1 to 1048576"
-    return _attach_problem(manifest.attach) or _claims_problem(manifest.claims) or _artefacts_problem(manifest.artefacts)
+    attach, claims, artefacts = manifest.attach, manifest.claims, manifest.artefacts
+    return _attach_problem(attach) or _claims_problem(claims) or _artefacts_problem(artefacts)
 
 
 def _attach_problem(attach: Attach) -> Problem | None:

@@ -12,6 +12,7 @@ from pqvalidate.errors import UsageError
 from pqvalidate.evidence import Depth, Plan, Severity, Step, Subject, VectorSource
 from pqvalidate.questions import questions_for
 from pqvalidate.suites import Asking, Check, all_checks, find_check
+from pqvalidate.suites.tape import Numbered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,9 @@ def _examined(subject: Subject, selection: Selection) -> tuple[str, ...]:
     return tuple(name for name in subject.claims if not selection.parameter_sets or name in selection.parameter_sets)
 
 
-def _step(check: Check, asking: Asking, subject: Subject, selection: Selection) -> tuple[Step, Sequence[Any]]:
+def _step(  # noqa: PLR0911  (one return per reason)
+    check: Check, asking: Asking, subject: Subject, selection: Selection
+) -> tuple[Step, Sequence[Any]]:
     excluded = selection.excluded or {}
     if check.name in excluded:
         return _not_asked(check, asking, subject, "excluded", excluded[check.name]), ()
@@ -92,7 +95,7 @@ def _step(check: Check, asking: Asking, subject: Subject, selection: Selection) 
         return _not_asked(check, asking, subject, "operation-missing", why), ()
     cases = check.cases(asking)
     if selection.case:
-        cases = [case for case in cases if case.id == selection.case]
+        cases = _named(cases, selection.case)
         if not cases:
             return _not_asked(check, asking, subject, "excluded", "not among the cases named by --case"), ()
     if not cases and check.gaps(asking):
@@ -102,12 +105,20 @@ def _step(check: Check, asking: Asking, subject: Subject, selection: Selection) 
     return _asked(check, asking, subject, len(cases)), cases
 
 
+def _named(cases: Sequence[Any], name: str) -> Sequence[Any]:
+    """Return the one case of that name; a campaign makes it from its number, others are looked through."""
+    if isinstance(cases, Numbered):
+        found = cases.named(name)
+        return [found] if found is not None else []
+    return [case for case in cases if case.id == name]
+
+
 def _asked(check: Check, asking: Asking, subject: Subject, cases: int) -> Step:
     """Return a step that has cases; ``why`` then says which further cases the implementation cannot be asked."""
     return Step(
         check=check.name, suite=check.suite, parameter_set=asking.parameter_set, clause=check.clause,
         revision=check.revision, severity=_severity(check, subject), bears_on=check.bears_on, cases=cases,
-        why=check.gaps(asking), effect=check.effect,
+        why=check.gaps(asking), effect=check.effect, detects=check.detects(cases),
     )  # fmt: skip
 
 

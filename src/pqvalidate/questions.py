@@ -2,8 +2,8 @@
 
 A question is answered when at least one of its checks ran and none failed. The strongest check stands first:
 encapsulation, say, by byte-exact derandomised vectors, or, where the implementation draws its own randomness, by the
-oracle decapsulating what it made. ``asked_if`` names operations: without any of them the standard's option is not offered and
-the question does not arise (HashML-DSA, expanded decapsulation keys); the plan then says so as a gap.
+oracle decapsulating what it made. ``asked_if`` names operations: without any of them the standard's option is not
+offered and the question does not arise (HashML-DSA, expanded decapsulation keys); the plan then says so as a gap.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol, Self
 
+from msgspec.structs import replace
+
 from pqvalidate import __version__
 from pqvalidate.bundle import BundleWriter, Opening
 from pqvalidate.controls import run_controls
@@ -30,7 +32,8 @@ from pqvalidate.evidence import (
     summarise,
 )  # fmt: skip
 from pqvalidate.planner import Planned, Task
-from pqvalidate.scheduler import Asked, carry_out, losses
+from pqvalidate.scheduler import Asked, carry_out, losses, window
+from pqvalidate.suites.tape import Numbered
 
 TOOL = f"pqvalidate {__version__}"
 LOSS_LIMIT = 10
@@ -67,6 +70,8 @@ class Progress(Protocol):
 
 
 _INTERRUPTED = "interrupted by the operator"
+_SIMPLEST = 4
+"""Level of the simplest variant of a campaign's case; 0 is the case itself."""
 
 
 class _Interrupts:
@@ -162,7 +167,8 @@ def _run_tasks(
         before += len(task.cases)
         results[task.index] = _result(task, seen, stop)
         failures += [case for case in seen if case.outcome != "pass"]
-        if budget.fail_fast and results[task.index].outcome == "fail" and not stop:
+        missed = results[task.index].outcome == "fail" and planned.plan.steps[task.index].severity != "advisory"
+        if budget.fail_fast and missed and not stop:
             stop = f"stopped by --fail-fast after {task.check.name}"
     return results, failures
 
@@ -202,7 +208,7 @@ def _run_task(
     """Run the cases that have no record yet; return why the run must stop (or nothing) and all cases of the step."""
     seen = list(done)
     names = {case.case for case in done}
-    waiting = [case for case in task.cases if case.id not in names]
+    waiting = (case for case in task.cases if case.id not in names)
     left = LOSS_LIMIT - losses(seen)
     batches = carry_out(iut, task, waiting, left) if left > 0 else iter(())
     stop = ""
@@ -215,6 +221,8 @@ def _run_task(
             break
         if records is None:
             break
+        if not any(case.outcome == "fail" for case in seen):
+            records = _with_simplest(iut, task, records)
         seen += records
         if writer:
             for record in records:
@@ -225,6 +233,21 @@ def _run_task(
     if writer:
         writer.flush()
     return stop, seen
+
+
+def _with_simplest(iut: Attached, task: Task, records: list[CaseRecord]) -> list[CaseRecord]:
+    """Put the simplest failing variant of the first failed case of a campaign beside its data."""
+    failed = next((n for n, record in enumerate(records) if record.outcome == "fail"), None)
+    if failed is None or not isinstance(task.cases, Numbered):
+        return records
+    for level in range(_SIMPLEST, 0, -1):
+        case = task.cases.named(f"{records[failed].case}/simpler/{level}")
+        tried = window(iut, task, [case], 1) if case else []
+        if tried and tried[0].outcome == "fail":
+            data = {**records[failed].data, "simplest.case": tried[0].case, "simplest.why": tried[0].why}
+            data |= {f"simplest.{name}": value for name, value in tried[0].data.items()}
+            return [*records[:failed], replace(records[failed], data=data), *records[failed + 1 :]]
+    return records
 
 
 def _now() -> str:

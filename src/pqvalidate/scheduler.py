@@ -7,7 +7,7 @@ two processors work at once. The order of the calls depends on the cases alone, 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -34,7 +34,7 @@ def losses(cases: Sequence[CaseRecord]) -> int:
     return sum(case.fault in ("crash", "timeout", "protocol") for case in cases)
 
 
-def carry_out(iut: Asked, task: Task, cases: Sequence[Any], most_losses: int) -> Iterator[list[CaseRecord]]:
+def carry_out(iut: Asked, task: Task, cases: Iterable[Any], most_losses: int) -> Iterator[list[CaseRecord]]:
     """Run the scripts of all cases and yield their records, a lane's worth at a time.
 
     After ``most_losses`` cases that each cost a process, the rest has no record.
@@ -61,7 +61,7 @@ def carry_out(iut: Asked, task: Task, cases: Sequence[Any], most_losses: int) ->
                 return
 
 
-def window(iut: Asked, task: Task, cases: Sequence[Any], most_losses: int) -> list[CaseRecord]:
+def window(iut: Asked, task: Task, cases: Iterable[Any], most_losses: int) -> list[CaseRecord]:
     """Run a few cases and return their records."""
     return [record for records in carry_out(iut, task, cases, most_losses) for record in records]
 

@@ -80,6 +80,7 @@ class Check:
         needs: alternatives, each a set of operations; the first that the implementation offers in full is used.
         effect: what a failure means to somebody who uses the implementation, in one sentence.
         caller_check: the input check that a vendor may document as the caller's; a failure is then advisory.
+        detects: says how rare a fault so many cases show.
         gaps: says which of the check's cases cannot be asked of an implementation that offers a part of them.
 
     """
@@ -98,6 +99,7 @@ class Check:
     revision: int = 1
     caller_check: str = ""
     gaps: Callable[[Asking], str] = lambda _asking: ""
+    detects: Callable[[int], str] = lambda _cases: ""
 
     def satisfied_by(self, operations: frozenset[str]) -> bool:
         """Return whether one of the alternatives is there in full."""

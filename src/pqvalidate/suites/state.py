@@ -166,10 +166,17 @@ def _check(
 ) -> Check:  # fmt: skip
     extra = {environment} if environment else set()
     return Check(
-        name=name, suite="state", algorithm=family, clause=clause, explain=(script.__doc__ or "").strip(),
-        effect=effect, needs=tuple(frozenset({operation, *extra}) for operation in _NEEDS[kind].split()), cases=_cases, script=script,
+        name=name,
+        suite="state",
+        algorithm=family,
+        clause=clause,
+        explain=(script.__doc__ or "").strip(),
+        effect=effect,
+        needs=tuple(frozenset({operation, *extra}) for operation in _NEEDS[kind].split()),
+        cases=_cases,
+        script=script,
         severity=severity,
-    )  # fmt: skip
+    )
 
 
 _MIXED = "Results of different calls get mixed, so a key or secret of one user reaches another."

@@ -1,0 +1,166 @@
+"""Flags that choose what is asked, where the bundle goes and when to stop; nothing that is left out ever passes."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pqvalidate as pqv
+from tests.cli.command import SEED, document, pqvalidate, succeeded
+from tests.cli.conftest import Bench
+
+QUICK = ("--depth", "quick", "--seed", SEED)
+
+
+def reported(*words: str | Path, cwd: Path | None = None) -> dict[str, Any]:
+    return document(pqvalidate(*words, "--format", "json", cwd=cwd))
+
+
+def asked(report: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(row["parameter_set"], row["check"]) for row in report["results"] if row["outcome"] != "not-applicable"}
+
+
+def test_without_out_the_bundle_goes_to_a_folder_named_after_product_and_seed(tmp_path: Path) -> None:
+    report = reported("run", "mlkem", *QUICK, cwd=tmp_path)
+    assert report["bundle"] == f"pqvalidate-runs/mlkem-{SEED}"
+    assert pqv.read_evidence(tmp_path / "pqvalidate-runs" / f"mlkem-{SEED}").status == "complete"
+
+
+def test_an_existing_folder_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "precious").write_text("x")
+    done = succeeded("run", "mlkem", *QUICK, "--out", tmp_path / "b", code=2)
+    assert "never overwritten" in done.stderr
+    assert [path.name for path in (tmp_path / "b").iterdir()] == ["precious"]
+    assert succeeded("run", "mlkem", *QUICK, "--out", tmp_path / "b" / "precious" / "c", code=2).stderr
+
+
+def test_a_complete_bundle_is_not_resumed(bench: Bench) -> None:
+    done = succeeded("run", "mlkem", *QUICK, "--resume", "--out", bench.bundle("mlkem"), code=2)
+    assert "is complete; judge it" in done.stderr
+
+
+def test_the_same_seed_gives_the_same_facts_and_another_seed_others(bench: Bench, tmp_path: Path) -> None:
+    first = pqv.read_evidence(bench.bundle("mlkem")).facts_digest
+    assert reported("run", "mlkem", *QUICK, "--out", tmp_path / "a")["facts_digest"] == first
+    other = reported("run", "mlkem", "--depth", "quick", "--seed", "0bad", "--out", tmp_path / "b")
+    assert other["facts_digest"] != first
+
+
+def test_a_run_without_a_seed_draws_one(tmp_path: Path) -> None:
+    words = ("run", "mlkem", "--depth", "quick", "--only", "ml-kem/kat-keygen", "--out")
+    seeds = {reported(*words, tmp_path / name)["seed"] for name in "ab"}
+    assert len(seeds) == 2
+    assert all(len(seed) == 32 for seed in seeds)
+
+
+def test_only_asks_the_named_checks_and_leaves_the_rest_open(tmp_path: Path) -> None:
+    report = reported(
+        "run", "mlkem", *QUICK, "--only", "ml-kem/dk-hash", "--only", "ml-kem/ek-length", "--out", tmp_path / "b"
+    )
+    assert {check for _, check in asked(report)} == {"ml-kem/dk-hash", "ml-kem/ek-length"}
+    assert report["decision"] == "undecided"
+    assert {row["why"] for row in report["results"] if row["reason"] == "excluded"} == {
+        "not among the checks named by --only"
+    }
+
+
+def test_parameter_set_examines_the_named_sets_only(tmp_path: Path) -> None:
+    report = reported("run", "openssl", *QUICK, "--parameter-set", "ML-KEM-1024", "--out", tmp_path / "b")
+    assert {name for name, _ in asked(report)} == {"ML-KEM-1024"}
+    verdicts = {row["claim"]: row["verdict"] for row in report["claims"]}
+    assert verdicts["conformance ML-KEM-1024"] == "confirmed"
+    assert verdicts["conformance ML-DSA-65"] == "inconclusive"
+    assert report["decision"] == "undecided"
+
+
+def test_exclude_is_recorded_with_its_reason_and_turns_no_gap_into_a_pass(tmp_path: Path) -> None:
+    because = "dispute 17 about this check is open"
+    words = ("run", "mlkem", *QUICK, "--exclude", "ml-kem/kat-keygen", "--exclude", "ml-kem/keygen-consistent")
+    report = reported(*words, "--because", because, "--out", tmp_path / "b")
+    assert report["decision"] == "undecided"
+    facts = pqv.read_evidence(tmp_path / "b").facts
+    steps = [step for step in facts.plan.steps if step.check == "ml-kem/kat-keygen"]
+    assert steps
+    assert {(step.reason, step.why, step.cases) for step in steps} == {("excluded", because, 0)}
+    text = succeeded("judge", tmp_path / "b", code=3).stdout
+    assert because in text
+
+
+def test_excluding_the_failed_checks_does_not_make_a_faulty_product_conform(bench: Bench, tmp_path: Path) -> None:
+    failed = {
+        row["check"] for row in reported("judge", bench.bundle("pqcrypto"))["results"] if row["outcome"] == "fail"
+    }
+    flags = [word for check in sorted(failed) for word in ("--exclude", check)]
+    report = reported("run", "pqcrypto", *QUICK, *flags, "--because", "they fail", "--out", tmp_path / "b")
+    assert report["counts"]["fail"] == 0
+    assert report["decision"] == "undecided"
+
+
+@pytest.mark.parametrize("check", ["ml-dsa/sign-context", "ml-dsa/kat-verify-context"])
+def test_the_replay_line_of_a_finding_replays_that_one_case_and_it_fails_again(
+    bench: Bench, check: str, tmp_path: Path
+) -> None:
+    found = next(
+        row for row in reported("judge", bench.bundle("pqcrypto"))["results"]
+        if row["outcome"] == "fail" and row["check"] == check
+    )  # fmt: skip
+    words = shlex.split(found["finding"]["reproduce"])
+    assert words[0] == "pqvalidate"
+    again = reported(*words[1:], cwd=tmp_path)
+    assert again["decision"] == "does-not-conform"
+    ran = [row for row in again["results"] if row["cases"]["planned"]]
+    assert [(row["check"], row["parameter_set"], row["cases"]["failed"]) for row in ran] == [
+        (check, found["parameter_set"], 1)
+    ]
+    assert ran[0]["cases"]["planned"] == 1
+    assert ran[0]["finding"]["witness"]["case"] == found["finding"]["witness"]["case"]
+    assert ran[0]["finding"]["reproduce"] == found["finding"]["reproduce"]
+
+
+def test_max_time_ends_in_order_and_the_rest_is_open(tmp_path: Path) -> None:
+    done = succeeded("run", "openssl", *QUICK, "--max-time", "0.001", "--out", tmp_path / "b", code=3)
+    assert done.stderr == ""
+    evidence = pqv.read_evidence(tmp_path / "b")
+    assert evidence.status == "complete"
+    rest = [row for row in evidence.facts.results if row.reason == "not-at-this-depth"]
+    assert len(rest) > 30
+    assert "stopped by --max-time after 0.001 s" in {row.why for row in rest}
+    assert evidence.facts.controls
+    assert pqv.judge(evidence).decision == "undecided"
+
+
+def test_fail_fast_stops_after_the_first_failed_check(bench: Bench, tmp_path: Path) -> None:
+    report = reported("run", "pqcrypto", *QUICK, "--fail-fast", "--out", tmp_path / "b")
+    everything = reported("judge", bench.bundle("pqcrypto"))
+    assert report["decision"] == "does-not-conform"
+    assert everything["counts"]["fail"] > 2 * report["counts"]["fail"]
+    failed = [n for n, row in enumerate(report["results"]) if row["outcome"] == "fail"]
+    stopped = failed[-1]
+    assert {report["results"][n]["severity"] for n in failed[:-1]} <= {"advisory"}
+    assert {row["outcome"] for row in report["results"][stopped + 1 :]} == {"not-applicable"}
+    name = report["results"][stopped]["check"]
+    assert f"stopped by --fail-fast after {name}" in {row["why"] for row in report["results"]}
+
+
+def test_a_plan_lists_what_a_run_then_asks_and_runs_nothing(bench: Bench, tmp_path: Path) -> None:
+    planned = document(succeeded("plan", "mlkem", *QUICK, "--format", "json", cwd=tmp_path))
+    assert list(tmp_path.iterdir()) == []
+    rows = {(row["parameter_set"], row["check"], row["cases"], row["reason"]) for row in planned["checks"]}
+    steps = pqv.read_evidence(bench.bundle("mlkem")).facts.plan.steps
+    assert rows == {(step.parameter_set, step.check, step.cases, step.reason) for step in steps}
+
+
+def test_a_manifest_beside_the_user_is_found_by_its_bare_name(tmp_path: Path) -> None:
+    (tmp_path / "vendor-x.toml").write_text(
+        'schema = "pqvalidate/manifest/1"\n[product]\nvendor = "X"\nname = "X"\nversion = "1"\n[attach]\n'
+        'kind = "python"\ntarget = "x_adapter:implementation"\n[claims]\nconformance = ["ML-KEM-512"]\n'
+    )
+    (tmp_path / "x_adapter.py").write_text("from pqvalidate.vendors.mlkem import implementation\n")
+    report = reported("run", "vendor-x", *QUICK, cwd=tmp_path)
+    assert report["decision"] == "conforms"
+    assert report["bundle"] == f"pqvalidate-runs/vendor-x-{SEED}"
+    assert [row["path"] for row in report["iut"]["artefacts"]] == ["x_adapter.py"]

@@ -1,0 +1,26 @@
+"""All mutants: those of the controls and those planted for the tests, and on which parameter sets each is tried."""
+
+from __future__ import annotations
+
+from pqvalidate.algorithms import PARAMETER_SETS
+from pqvalidate.mutants import PLANTED, Mutant
+from tests.mutants.dsa import DSA_MUTANTS
+from tests.mutants.kem import KEM_MUTANTS
+
+ALL_MUTANTS: tuple[Mutant, ...] = (*PLANTED, *KEM_MUTANTS, *DSA_MUTANTS)
+
+TRIED_ON = {"ML-KEM": "ML-KEM-768", "ML-DSA": "ML-DSA-44", "Kyber": "Kyber-768", "Dilithium": "Dilithium2"}
+"""One parameter set for each family; a mutant that exists on other sets only is tried on those."""
+
+
+def sets_of(mutant: Mutant) -> tuple[str, ...]:
+    """Return the parameter sets on which a mutant is tried."""
+    return mutant.sets or tuple(TRIED_ON[algorithm] for algorithm in mutant.algorithms)
+
+
+def mutants_on(parameter_set: str) -> list[Mutant]:
+    """Return the mutants that are tried on a parameter set."""
+    return [mutant for mutant in ALL_MUTANTS if parameter_set in sets_of(mutant)]
+
+
+SETS = tuple(name for name in PARAMETER_SETS if mutants_on(name))
