@@ -47,6 +47,8 @@ class BundleWriter:
             self._make_folder(empty_will_do=resume)
         self._cases = self._open_alone()
         try:
+            for torn in [*folder.glob(".*.json.*"), *folder.glob("samples/.*")]:  # what a kill left half written
+                torn.unlink()
             if begun:
                 self._continue(opening)
             else:
@@ -101,8 +103,6 @@ class BundleWriter:
             self.done.setdefault(case.step, []).append(case)
             whole = end
         os.truncate(path, whole)
-        for left_over in [*self.folder.glob(".*.json.*"), *self.folder.glob("samples/.*")]:
-            left_over.unlink()
 
     def __enter__(self) -> Self:
         return self

@@ -43,7 +43,7 @@ def run(given: argparse.Namespace) -> int:
         raise UsageError("--max-time needs a number of seconds above 0")
     earlier = _earlier(given)
     selection = _selection(given, earlier)
-    folder = Path(given.out) if given.out else Path("pqvalidate-runs", f"{_slug(given.iut)}-{selection.seed}")
+    folder = Path(given.out) if given.out else _default_folder(given, selection.seed)
     if folder.exists() and not given.resume:
         raise UsageError(f"{folder} exists and is never overwritten; choose another --out, or go on with --resume")
     with attach(given.iut) as iut:
@@ -91,9 +91,7 @@ def _judged(
     from pqvalidate.verdict import judge as judge_evidence  # noqa: PLC0415
 
     verdict = judge_evidence(evidence, given.policy)
-    report = build_report(
-        evidence, verdict, failures, bundle=str(folder), iut_argument=_argument(evidence, argument)
-    )
+    report = build_report(evidence, verdict, failures, bundle=str(folder), iut_argument=_argument(evidence, argument))
     _print(FORMATS[given.format](report))
     return EXIT_CODES[verdict.decision]
 
@@ -211,6 +209,16 @@ def _earlier(given: argparse.Namespace) -> Opening | None:
     if not given.out:
         raise UsageError("--resume needs --out with the folder of the interrupted run")
     return None if is_unbegun(Path(given.out)) else read_opening(Path(given.out))
+
+
+def _default_folder(given: argparse.Namespace, seed: str) -> Path:
+    """Return ./pqvalidate-runs/NAME-SEED; a replay of one case takes the next free folder beside it."""
+    folder = Path("pqvalidate-runs", f"{_slug(given.iut)}-{seed}")
+    number = 1
+    while given.case and folder.exists():
+        number += 1
+        folder = folder.with_name(f"{_slug(given.iut)}-{seed}-replay-{number}")
+    return folder
 
 
 def _command() -> tuple[str, ...]:

@@ -1,35 +1,48 @@
 """Controls: implementations of known behaviour that the same checks judge in every run, so that silence is no pass.
 
 The reference is our own computation of the standard and must pass; each mutant has one planted fault, imitating a real
-bug, and must fail. They are our code, so they run in this process, on the cases of the plan; a control that is judged
-wrongly makes the whole decision undecided.
+bug, and must fail. They are our code, so they run in this process, on the cases of the plan (in a worker where a check changes
+the process itself); a control that is judged wrongly makes the whole decision undecided.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
-from pqvalidate.adapters.interface import Call, Fault, Ok, Rejected, Reply
+from pqvalidate.adapters.interface import Call, Ok, Reply
+from pqvalidate.adapters.session import Session, Target, reply_of, wire
 from pqvalidate.adapters.worker import Subject, answer
 from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.evidence import CaseRecord, Control
-from pqvalidate.mutants import MUTANTS, PLANTED, OracleKem, OracleSignature
+from pqvalidate import mutants, mutants_state
+from pqvalidate.mutants import Mutant, OracleKem, OracleSignature
 from pqvalidate.planner import Planned, Task
-from pqvalidate.scheduler import window
+from pqvalidate.scheduler import Asked, window
+from pqvalidate.suites.tape import Numbered
 
 _REFERENCE = "reference: our computation of the standard"
 _REFERENCE_CASES = 3
 _MUTANT_SAMPLES = (1, 3, 12, 48)
 
-KILLED_BY: dict[str, str] = {check: mutant.what for mutant in PLANTED for check in mutant.proves.split()}
-"""For every check, the planted fault that must not get past it."""
+PLANTED: tuple[Mutant, ...] = (*mutants.PLANTED, *mutants_state.PLANTED)
+"""Every planted fault that serves as a control."""
+MUTANTS: dict[str, Mutant] = {mutant.what: mutant for mutant in PLANTED}
+KILLED_BY: dict[str, tuple[str, ...]] = {
+    check: tuple(mutant.what for mutant in PLANTED if check in mutant.proves.split())
+    for planted in PLANTED
+    for check in planted.proves.split()
+}
+"""For every check, the planted faults that must not get past it: one at least, whatever part of its cases is asked."""
+_NEEDS_PROCESS = {"env:fork", "env:no-randomness"}
 
 
 class InProcess:
     """A control as something that answers calls, through the worker's own code for making them."""
 
     def __init__(self, make: Callable[[str], object], parameter_set: str) -> None:
+        self._make, self._name = make, parameter_set
         self._subject = Subject(make, [parameter_set])
 
     def ask(self, calls: Sequence[Call], most_losses: int | None = None) -> list[Reply]:  # noqa: ARG002
@@ -37,12 +50,10 @@ class InProcess:
         return [self._ask(call) for call in calls]
 
     def _ask(self, call: Call) -> Reply:
-        message = answer(self._subject, {"op": call.operation, "set": call.parameter_set, "in": dict(call.inputs)})
-        if "ok" in message:
-            return Ok(message["ok"])
-        if "rejected" in message:
-            return Rejected(message["rejected"])
-        return Fault("exception", message["error"])
+        if call.operation == "restart":
+            self._subject = Subject(self._make, [self._name])
+            return Ok({})
+        return reply_of(answer(self._subject, wire(call)))
 
 
 def reference(name: str) -> OracleKem | OracleSignature:
@@ -50,8 +61,8 @@ def reference(name: str) -> OracleKem | OracleSignature:
     return OracleKem(name) if PARAMETER_SETS[name].kind == "kem" else OracleSignature(name)
 
 
-def first_failure(subject: InProcess, task: Task, samples: Sequence[int] = _MUTANT_SAMPLES) -> CaseRecord | None:
-    """Ask growing samples of a task's cases until one fails; a mutant that is noticed is mostly noticed soon.
+def first_not_passed(subject: Asked, task: Task, samples: Sequence[int] = _MUTANT_SAMPLES) -> CaseRecord | None:
+    """Ask growing samples of a task's cases until one does not pass; a mutant that is noticed is mostly noticed soon.
 
     Args:
         subject: the control; it answers all samples, so that what it remembers stays with it.
@@ -61,7 +72,7 @@ def first_failure(subject: InProcess, task: Task, samples: Sequence[int] = _MUTA
     """
     for cases in _samples(_spread(task.cases), samples):
         for record in window(subject, task, cases, 1):
-            if record.outcome == "fail":
+            if record.outcome != "pass":
                 return record
     return None
 
@@ -84,21 +95,42 @@ def run_controls(planned: Planned) -> tuple[Control, ...]:
 
 
 def _reference_control(task: Task) -> Control:
-    subject = InProcess(reference, task.asking.parameter_set)
-    outcomes = {record.outcome for record in window(subject, task, task.cases[:_REFERENCE_CASES], 1)}
+    with _subject(reference, "pqvalidate.controls:reference", task) as subject:
+        outcomes = {record.outcome for record in window(subject, task, task.cases[:_REFERENCE_CASES], 1)}
     verdict: Literal["pass", "fail"] = "pass" if outcomes == {"pass"} else "fail"
     return Control(control=_REFERENCE, check=task.check.name, expected="pass", seen=verdict)
 
 
 def _mutant_control(task: Task) -> Control:
-    mutant = MUTANTS[KILLED_BY[task.check.name]]
-    found = first_failure(InProcess(mutant.make, task.asking.parameter_set), task)
-    verdict: Literal["pass", "fail"] = "fail" if found else "pass"
-    return Control(control=f"mutant: {mutant.what}", check=task.check.name, expected="fail", seen=verdict)
+    """Try the planted faults of a check until one is noticed; which of them can be depends on the cases asked.
+
+    Where none is planted or noticed, nothing shows that the check can fail: the control is lost, and the decision
+    with it.
+    """
+    what = "none is planted"
+    for what in KILLED_BY.get(task.check.name, ()):
+        mutant = MUTANTS[what]
+        with _subject(mutant.make, mutant.target, task) as subject:
+            found = first_not_passed(subject, task)
+        if found and found.outcome == "fail":
+            return Control(control=f"mutant: {what}", check=task.check.name, expected="fail", seen="fail")
+    return Control(control=f"mutant: {what}", check=task.check.name, expected="fail", seen="pass")
+
+
+@contextmanager
+def _subject(make: Callable[[str], object], target: str, task: Task) -> Iterator[Asked]:
+    """Start a control: in this process, or in a worker where the check changes the process that it asks."""
+    if not any(_NEEDS_PROCESS & need for need in task.check.needs):
+        yield InProcess(make, task.asking.parameter_set)
+        return
+    with Session(Target(target=target, sets=(task.asking.parameter_set,))) as session:
+        yield session
 
 
 def _spread(cases: Sequence[Any]) -> Sequence[Any]:
     """Order cases so that refusals come first: they are what a missing check gets wrong."""
+    if isinstance(cases, Numbered):
+        return cases[: sum(_MUTANT_SAMPLES)]
     return sorted(cases, key=lambda case: getattr(case, "expect", None) is not False)
 
 

@@ -56,7 +56,7 @@ def _check(check: Check) -> str:
         f"  effect    {check.effect}",
         f"  needs     {needs}",
         f"  answers   {', '.join(answers) or 'no question of its own; a failure still refutes the claim'}",
-        f"  proven by the planted fault: {KILLED_BY[check.name]}",
+        f"  proven by planted faults: {'; '.join(KILLED_BY.get(check.name, ('none',)))}",
     ]
     if check.caller_check:
         lines.append(f"  advisory where the vendor's documentation leaves the {check.caller_check} check to the caller")

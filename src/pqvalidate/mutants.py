@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from pqvalidate.algorithms import PARAMETER_SETS, ParameterSet
 from pqvalidate.oracle import kem_steps, mldsa, mlkem
 from pqvalidate.oracle.batches import Ints
-from pqvalidate.oracle.dsa_steps import hash_h
+from pqvalidate.oracle.dsa_steps import decode_private_keys, hash_h, norms
 from pqvalidate.oracle.messages import prehash_message_prime
 from pqvalidate.oracle.sampling import sample_in_ball
 
@@ -36,6 +36,7 @@ class Mutant:
         make: builds it.
         sets: the only parameter sets on which the fault exists; empty for all of ``algorithms``.
         proves: the checks whose control it is, with spaces between.
+        target: ``module:callable`` for a worker, of a fault that needs a process of its own.
 
     """
 
@@ -46,6 +47,7 @@ class Mutant:
     make: Make
     sets: tuple[str, ...] = ()
     proves: str = ""
+    target: str = ""
 
 
 class OracleKem:
@@ -123,21 +125,34 @@ class OracleSignature:
 
     def sign_with_rnd(self, sk: bytes, message: bytes, rnd: bytes, context: bytes = b"") -> bytes:
         """FIPS 204 algorithm 2."""
-        return mldsa.sign(self.name, [sk], [message], [context], [rnd], rules=self.rules)[0]
+        return mldsa.sign(self.name, [self.signing_key(sk)], [message], [context], [rnd], rules=self.rules)[0]
 
     def sign_mu(self, sk: bytes, mu: bytes, rnd: bytes = bytes(32)) -> bytes:
         """FIPS 204 algorithm 7 with mu given."""
-        return mldsa.sign_mu(self.name, [sk], [mu], [rnd], rules=self.rules)[0]
+        return mldsa.sign_mu(self.name, [self.signing_key(sk)], [mu], [rnd], rules=self.rules)[0]
 
     def sign_internal(self, sk: bytes, m_prime: bytes, rnd: bytes) -> bytes:
         """FIPS 204 algorithm 7."""
-        return mldsa.sign_internal(self.name, [sk], [m_prime], [rnd], rules=self.rules)[0]
+        return mldsa.sign_internal(self.name, [self.signing_key(sk)], [m_prime], [rnd], rules=self.rules)[0]
 
     def sign_prehash(
         self, sk: bytes, message: bytes, hash_name: str, context: bytes = b"", rnd: bytes = bytes(32)
     ) -> bytes:
         """FIPS 204 algorithm 4."""
-        return mldsa.sign_prehash(self.name, [sk], [message], hash_name, [context], [rnd], rules=self.rules)[0]
+        keys = [self.signing_key(sk)]
+        return mldsa.sign_prehash(self.name, keys, [message], hash_name, [context], [rnd], rules=self.rules)[0]
+
+    def signing_key(self, sk: bytes) -> bytes:
+        """Take a private key in; every signing operation comes here.
+
+        The reference refuses s1 and s2 beyond eta. The standard does not demand it (FIPS 204 algorithm 25).
+        """
+        p = self.rules.parameters[self.name]
+        if len(sk) == PARAMETER_SETS[self.name].private_key:
+            keys = decode_private_keys(p, [sk])
+            if max(norms(keys.s1)[0], norms(keys.s2)[0]) > p.eta:
+                raise ValueError(f"private key with a coefficient beyond {p.eta} (eta)")
+        return sk
 
     def verify(self, pk: bytes, message: bytes, signature: bytes, context: bytes = b"") -> bool:
         """FIPS 204 algorithm 3."""
@@ -215,13 +230,25 @@ class LenientKem(OracleKem):
 class LenientSignature(OracleSignature):
     """Cuts or pads private keys and seeds, and cuts a context to 255 bytes."""
 
+    def signing_key(self, sk: bytes) -> bytes:
+        """Fit the key; then check nothing."""
+        return fit(sk, PARAMETER_SETS[self.name].private_key)
+
     def sign_with_rnd(self, sk: bytes, message: bytes, rnd: bytes, context: bytes = b"") -> bytes:
-        """Fit key and context first."""
-        return super().sign_with_rnd(fit(sk, PARAMETER_SETS[self.name].private_key), message, rnd, context[:255])
+        """Fit the context first."""
+        return super().sign_with_rnd(sk, message, rnd, context[:255])
 
     def keygen_from_seed(self, seed: bytes) -> tuple[bytes, bytes]:
         """Fit the seed first."""
         return super().keygen_from_seed(fit(seed, PARAMETER_SETS[self.name].seed))
+
+
+class TakesAnyPrivateKey(OracleSignature):
+    """Signs with whatever coefficients a private key holds."""
+
+    def signing_key(self, sk: bytes) -> bytes:
+        """Check nothing."""
+        return sk
 
 
 class MismatchedKeys(OracleSignature):
@@ -319,7 +346,7 @@ PLANTED: tuple[Mutant, ...] = (
         what="verification accepts everything", bug_class="DV12", algorithms=_SIGNATURES,
         imitates="a verifier that looks at lengths only: 100 of 100 valid-only cases of an existing tester pass it",
         make=AcceptsAll,
-        proves="ml-dsa/kat-verify ml-dsa/kat-verify-internal ml-dsa/kat-verify-mu",
+        proves="ml-dsa/kat-verify ml-dsa/kat-verify-internal ml-dsa/kat-verify-mu ml-dsa/kat-verify-prehash",
     ),
     Mutant(
         what="the context is ignored", bug_class="DS5", algorithms=_ML_DSA,
@@ -336,8 +363,13 @@ PLANTED: tuple[Mutant, ...] = (
     Mutant(
         what="private keys, seeds and contexts of a wrong length are padded or cut", bug_class="DS5",
         algorithms=_ML_DSA, imitates="Wycheproof's flag InvalidContext; CIRCL #704 for seeds", make=LenientSignature,
-        proves="ml-dsa/context-length ml-dsa/context-length-seed ml-dsa/sk-length ml-dsa/seed-length "
-               "ml-dsa/sk-range",
+        proves="ml-dsa/context-length ml-dsa/context-length-seed ml-dsa/sk-length ml-dsa/seed-length",
+    ),
+    Mutant(
+        what="a private key with s1 or s2 out of range is used", bug_class="DS8", algorithms=_ML_DSA,
+        imitates="liboqs #2517, bc-rust #10 and dilithium-py; the standard leaves the point open",
+        make=TakesAnyPrivateKey,
+        proves="ml-dsa/sk-range",
     ),
     Mutant(
         what="tr in the private key is not that of the public key", bug_class="DS12", algorithms=_SIGNATURES,
@@ -346,5 +378,3 @@ PLANTED: tuple[Mutant, ...] = (
     ),
 )  # fmt: skip
 """The faults that the controls use."""
-
-MUTANTS: dict[str, Mutant] = {mutant.what: mutant for mutant in PLANTED}

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from pqvalidate.mutants import Mutant, OracleKem, OracleSignature, dsa_with, kem_with
+from pqvalidate.mutants import Make, Mutant, OracleKem, OracleSignature, dsa_with, kem_with
 from pqvalidate.oracle.kem_steps import hash_j
 
 
-def _counting(base: type[Any], period: int) -> Callable[[str], object]:
+def _counting(base: type[Any], period: int) -> Make:
     """Return an implementation whose generator repeats after ``period`` draws of each length."""
 
     class Repeating(base):  # type: ignore[misc]
@@ -49,7 +48,7 @@ class OneDraw(OracleKem):
         return self.keygen_from_seed(self.draw(32) * 2)
 
 
-def _same_start(base: type[Any]) -> Callable[[str], object]:
+def _same_start(base: type[Any]) -> Make:
     """Return an implementation whose generator has the same seed in every process."""
 
     class SameStart(base):  # type: ignore[misc]
@@ -64,7 +63,7 @@ def _same_start(base: type[Any]) -> Callable[[str], object]:
     return SameStart
 
 
-def _zeros_on_failure(base: type[Any]) -> Callable[[str], object]:
+def _zeros_on_failure(base: type[Any]) -> Make:
     """Return an implementation that goes on with zeros when the kernel gives no randomness."""
 
     class ZerosOnFailure(base):  # type: ignore[misc]
@@ -146,7 +145,7 @@ class BytesOnlySecret(OracleKem):
 
     def decapsulate(self, dk: bytes, c: bytes) -> bytes:
         """Look at the type first."""
-        return super().decapsulate(bytes(dk), c if isinstance(c, bytes) else bytes(len(c)))
+        return super().decapsulate(bytes(dk), c if type(c) is bytes else bytes(len(c)))
 
 
 class BytesOnlyMessage(OracleSignature):
@@ -154,10 +153,12 @@ class BytesOnlyMessage(OracleSignature):
 
     def sign_with_rnd(self, sk: bytes, message: bytes, rnd: bytes, context: bytes = b"") -> bytes:
         """Look at the type first."""
-        message = message if isinstance(message, bytes) else b""
+        message = message if type(message) is bytes else b""
         return super().sign_with_rnd(bytes(sk), message, rnd, bytes(context))
 
 
+kem_zeros = _zeros_on_failure(OracleKem)
+signature_zeros = _zeros_on_failure(OracleSignature)
 _KEMS, _SIGNATURES = ("ML-KEM", "Kyber"), ("ML-DSA", "Dilithium")
 
 
@@ -183,7 +184,8 @@ PLANTED: tuple[Mutant, ...] = (
     ),
     Mutant(
         what="a KEM goes on with zeros when the kernel gives no randomness", bug_class="E1", algorithms=_KEMS,
-        make=_zeros_on_failure(OracleKem), imitates="ignored return values; mlkem-native tests that each is heeded",
+        make=kem_zeros, target=f"{__name__}:kem_zeros",
+        imitates="ignored return values; mlkem-native tests that each is heeded",
         proves=_proves("random-failure", families=("ML-KEM",)),
     ),
     Mutant(
@@ -194,7 +196,7 @@ PLANTED: tuple[Mutant, ...] = (
     Mutant(
         what="decapsulation remembers the last secret of each key", bug_class="E7", algorithms=_KEMS,
         make=RemembersSecret, imitates="made up: a cache whose key lacks the ciphertext",
-        proves=_proves("order", families=_KEMS),
+        proves=_proves("order", "sequences", families=_KEMS),
     ),
     Mutant(
         what="shared secrets are returned in a buffer that the next call overwrites", bug_class="E7", algorithms=_KEMS,
@@ -206,8 +208,8 @@ PLANTED: tuple[Mutant, ...] = (
         proves=_proves("buffers", families=_KEMS),
     ),
     Mutant(
-        what="the generator of a signer repeats after 256 draws", bug_class="E2", algorithms=_SIGNATURES,
-        make=_counting(OracleSignature, 256), imitates="made up: a counter of one byte",
+        what="the generator of a signer repeats after 32 draws", bug_class="E2", algorithms=_SIGNATURES,
+        make=_counting(OracleSignature, 32), imitates="made up: a counter of five bits",
         proves=_proves("random-keys", families=_SIGNATURES) + " ml-dsa/random-signatures ml-dsa/random-signatures-seed",
     ),
     Mutant(
@@ -218,7 +220,7 @@ PLANTED: tuple[Mutant, ...] = (
     ),
     Mutant(
         what="a signer goes on with zeros when the kernel gives no randomness", bug_class="E1", algorithms=_SIGNATURES,
-        make=_zeros_on_failure(OracleSignature), imitates="ignored return values",
+        make=signature_zeros, target=f"{__name__}:signature_zeros", imitates="ignored return values",
         proves=_proves("random-failure", families=("ML-DSA",)),
     ),
     Mutant(
@@ -230,7 +232,7 @@ PLANTED: tuple[Mutant, ...] = (
     Mutant(
         what="verification remembers what it has accepted, without the message", bug_class="E7",
         algorithms=_SIGNATURES, make=RemembersAccepted, imitates="made up: a cache whose key lacks the message",
-        proves=_proves("order", families=_SIGNATURES),
+        proves=_proves("order", "sequences", families=_SIGNATURES),
     ),
     Mutant(
         what="signatures are returned in a buffer that the next call overwrites", bug_class="E7",
@@ -244,12 +246,3 @@ PLANTED: tuple[Mutant, ...] = (
     ),
 )  # fmt: skip
 """The faults that the controls use for the suites property, state and randomness."""
-
-
-def in_worker(what: str) -> Callable[[str], object]:
-    """Return the maker of a planted fault by its name, for a control that needs a process of its own."""
-    return next(mutant.make for mutant in PLANTED if mutant.what == what)
-
-
-kem_zeros = partial(_zeros_on_failure(OracleKem))
-signature_zeros = partial(_zeros_on_failure(OracleSignature))

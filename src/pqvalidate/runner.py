@@ -131,7 +131,7 @@ def run(
         results, failures = _run_tasks(iut, planned, writer, budget or Budget(), interrupts, progress)
         facts = Facts(
             tool=TOOL, subject=subject, plan=planned.plan, results=_every_step(planned, results),
-            controls=_controls(planned, interrupts),
+            controls=_controls(planned, interrupts, progress),
         )  # fmt: skip
         evidence = Evidence(
             schema=SCHEMA, status="interrupted" if interrupts.cut_off else "complete", facts_digest=facts_digest(facts),
@@ -173,8 +173,11 @@ def _run_tasks(
     return results, failures
 
 
-def _controls(planned: Planned, interrupts: _Interrupts) -> tuple[Control, ...]:
+def _controls(planned: Planned, interrupts: _Interrupts, progress: Progress | None) -> tuple[Control, ...]:
     """Return the controls, or none at all where they were interrupted: half of them would prove nothing."""
+    if progress:
+        total = sum(len(task.cases) for task in planned.tasks)
+        progress(total, total, "controls: a sound implementation and planted faults")
     try:
         with interrupts.heeded():
             return run_controls(planned)

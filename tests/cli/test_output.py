@@ -1,4 +1,4 @@
-"""Where output goes: documents and reports to standard output, the progress bar to a terminal, nothing else anywhere."""
+"""Where output goes: documents and reports to standard output, the progress bar to a terminal, nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_a_terminal_sees_a_progress_bar_and_standard_output_stays_clean(tmp_path
     code = terminal.end()
     assert code in {0, 3}
     assert re.search(r"\d+/\d+ +cases, left +\d", plain(terminal.shown))
-    assert "ML-KEM" in terminal.shown
+    assert re.search(r"ML-(KEM|DSA)-\d+ ml-|controls", terminal.shown)
     assert out.read_text(encoding="utf-8").startswith("{")
     assert "\x1b" not in out.read_text(encoding="utf-8")
 
@@ -188,11 +188,9 @@ def test_help_is_there_for_every_verb_and_quick() -> None:
     for verb in ("run", "plan", "judge", "certify", "verify", "keygen", "vendors", "explain", "doctor"):
         assert f"    {verb}" in top
         assert succeeded(verb, "--help").stdout.startswith(f"usage: pqvalidate {verb}")
-    heavy = "import sys, pqvalidate.cli; pqvalidate.cli.parser(); print(*(m for m in ('numpy', 'rich', 'cryptography') if m in sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", heavy], env=environment(), capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == ""
+    loaded = "import sys, pqvalidate.cli; pqvalidate.cli.parser(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loaded], env=environment(), capture_output=True, text=True, check=True)
+    assert not {"numpy", "rich", "cryptography", "hypothesis", "securesystemslib"} & set(done.stdout.split())
 
 
 def test_explain_knows_every_name_that_a_report_uses(bench: Bench) -> None:
@@ -207,7 +205,8 @@ def test_explain_knows_every_name_that_a_report_uses(bench: Bench) -> None:
 
 def test_vendors_says_what_is_here_and_how_to_get_the_rest() -> None:
     rows = {row["name"]: row for row in document(succeeded("vendors", "--format", "json"))["vendors"]}
-    assert {"openssl", "pycryptodome", "pqcrypto", "kyber-py", "dilithium-py", "mlkem", "ml-kem-rs", "liboqs"} == set(rows)
+    names = {"openssl", "pycryptodome", "pqcrypto", "kyber-py", "dilithium-py", "mlkem", "ml-kem-rs", "liboqs"}
+    assert set(rows) >= names
     assert rows["openssl"]["available"]
     assert all(row["detail"] for row in rows.values())
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pqvalidate.algorithms import PARAMETER_SETS
-from pqvalidate.mutants import PLANTED, Mutant
+from pqvalidate.controls import PLANTED
+from pqvalidate.mutants import Mutant
 from tests.mutants.dsa import DSA_MUTANTS
 from tests.mutants.kem import KEM_MUTANTS
 
@@ -18,9 +19,9 @@ def sets_of(mutant: Mutant) -> tuple[str, ...]:
     return mutant.sets or tuple(TRIED_ON[algorithm] for algorithm in mutant.algorithms)
 
 
-def mutants_on(parameter_set: str) -> list[Mutant]:
-    """Return the mutants that are tried on a parameter set."""
-    return [mutant for mutant in ALL_MUTANTS if parameter_set in sets_of(mutant)]
+def mutants_on(parameter_set: str) -> dict[str, Mutant]:
+    """Return the mutants that are tried on a parameter set, by what is wrong with them."""
+    return {mutant.what: mutant for mutant in ALL_MUTANTS if parameter_set in sets_of(mutant)}
 
 
 SETS = tuple(name for name in PARAMETER_SETS if mutants_on(name))

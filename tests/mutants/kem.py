@@ -150,14 +150,6 @@ class _StripsZeros(OracleKem):
         return super().decapsulate(dk, c).lstrip(b"\0")
 
 
-class _CountingMessages(OracleKem):
-    drawn = 0
-
-    def encapsulate(self, ek: bytes) -> tuple[bytes, bytes]:
-        self.drawn += 1
-        return self.encapsulate_derand(ek, self.drawn.to_bytes(32))
-
-
 class _ConstantMessage(OracleKem):
     def encapsulate(self, ek: bytes) -> tuple[bytes, bytes]:
         return self.encapsulate_derand(ek, bytes(32))
@@ -169,35 +161,6 @@ class _RepeatingDraws(OracleKem):
     def draw(self, length: int) -> bytes:
         self.drawn += 1
         return hashlib.shake_256(bytes([self.drawn % 256])).digest(length)
-
-
-class _DrawsOnce(OracleKem):
-    def keygen(self) -> tuple[bytes, bytes]:
-        return self.keygen_from_seed(2 * self.draw(32))
-
-
-class _OneBuffer(OracleKem):
-    """Returns every shared secret in the same memory, as a C interface with a static buffer does."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self._buffer = bytearray(32)
-
-    def encapsulate_derand(self, ek: bytes, m: bytes) -> tuple[bytes, bytes]:
-        secret, c = super().encapsulate_derand(ek, m)
-        self._buffer[:] = secret
-        return memoryview(self._buffer), c  # type: ignore[return-value]  # the worker takes any buffer
-
-
-class _RemembersSecrets(OracleKem):
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self._known: dict[bytes, bytes] = {}
-
-    def decapsulate(self, dk: bytes, c: bytes) -> bytes:
-        if dk not in self._known:
-            self._known[dk] = super().decapsulate(dk, c)
-        return self._known[dk]
 
 
 def _row(
@@ -255,8 +218,6 @@ _INPUTS = (
 _REJECTION = (
     _row("explicit rejection: a bad ciphertext is an error", "KR5", "SymCrypt #57",
          kem_with(rejection_key=_refuse), _BOTH),
-    _row("rejection key is J(z), the same for all ciphertexts", "KR4", "Caliptra #3713: no known answer took that path",
-         kem_with(rejection_key=lambda z, _c, _again: hash_j(z)), _BOTH),
     _row("rejection key over the re-encrypted ciphertext", "KR4", "Caliptra #3775",
          kem_with(rejection_key=lambda z, _c, again: hash_j(z + again)), _BOTH),
     _row("rejection key is all zeros", "KR4", "made up: an output buffer that nobody fills",
@@ -276,17 +237,11 @@ _REJECTION = (
 _STATE_AND_RANDOMNESS = (
     _row("leading zero bytes of the shared secret are stripped", "KA8", "big-integer conversions, as in old DH code",
          _StripsZeros, _BOTH),
-    _row("m is a counter", "E2", "made up: a test generator left in", _CountingMessages),
     _row("m is always zero", "E2", "a planted bug that passes 100 of 100 round trips of an existing tester",
          _ConstantMessage),
     _row("randomness repeats every 256 draws", "E2", "made up: a counter of one byte", _RepeatingDraws),
-    _row("key generation draws once: z equals d", "E2", "made up: one buffer used twice", _DrawsOnce),
     _row("matrix cache keyed by the first byte of rho", "E7", "made up: a cache with too short a key",
          _caching_matrices),
-    _row("shared secret returned in a buffer that the next call overwrites", "E7",
-         "static result buffers of C interfaces", _OneBuffer),
-    _row("decapsulation remembers the first secret of each key and ignores c", "E7", "made up: memoisation by key",
-         _RemembersSecrets),
 )  # fmt: skip
 
 KEM_MUTANTS: tuple[Mutant, ...] = (*_VERSIONS, *_ARITHMETIC, *_INPUTS, *_REJECTION, *_STATE_AND_RANDOMNESS)

@@ -4,30 +4,44 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import multiprocessing
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from itertools import count
 from typing import Literal, TypeAlias
 
 from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS
 from pqvalidate.algorithms import PARAMETER_SETS, PREHASH_OID_BYTE
-from pqvalidate.controls import InProcess, first_failure, reference
+from pqvalidate.controls import KILLED_BY, InProcess, first_not_passed, reference
 from pqvalidate.evidence import Depth, Subject
 from pqvalidate.mutants import Make, OracleKem, OracleSignature
-from pqvalidate.planner import Planned, Selection, make_plan
-from tests.mutants.catalogue import SETS, mutants_on
+from pqvalidate.planner import Planned, Selection, Task, make_plan
+from tests.mutants.catalogue import SETS, TRIED_ON, mutants_on
+from tests.mutants.signing import remember_signatures
 
 Cell: TypeAlias = Literal["killed", "survived", "not asked"]
 Row: TypeAlias = dict[str, Cell]
+Matrix: TypeAlias = Mapping[str, Mapping[str, Row]]
+REFERENCE = "(reference)"
 MARKS: dict[Cell, str] = {"killed": "K", "survived": ".", "not asked": " "}
+FIRST_ROUND = ("known-answer", "differential")
+_HEAD = f"""\
+K: killed, that is noticed by the check. Point: survived. Blank: not asked.
+{" and ".join(FIRST_ROUND)} checks are asked of all at depth standard; the later suites at depth quick, and
+only of the reference, of mutants that the first ones leave, and of their own controls.
+"""
 _TABLES = {"kem": KEM_OPERATIONS, "signature": SIGNATURE_OPERATIONS}
-# The first samples are small, since most mutants are noticed at once; the last takes all the rest.
-_SAMPLES = (1, 3, 12, 48, 1_000_000)
+# The first samples are small, since most mutants are noticed at once; the last takes the rest.
+_SAMPLES = (1, 3, 12, 48, 10_000)
+# What a control in this process can do beside calling; forks and a kernel without randomness need a worker.
+_ENVIRONMENT = ("env:kept", "env:memoryview", "env:threads", "env:restart")
 
 
 def operations_of(name: str) -> tuple[str, ...]:
     """Return everything that an implementation of a parameter set can offer, with all options."""
     table = _TABLES[PARAMETER_SETS[name].kind]
     options = [f"{operation}.{option}" for operation, shape in table.items() for option in shape.optional]
-    return (*table, *options, *(f"hash:{hash_name}" for hash_name in PREHASH_OID_BYTE))
+    return (*table, *options, *(f"hash:{hash_name}" for hash_name in PREHASH_OID_BYTE), *_ENVIRONMENT)
 
 
 @functools.cache
@@ -41,45 +55,61 @@ def plan_for(name: str, depth: Depth = "standard") -> Planned:
 
 
 def repeatable(make: Make) -> Callable[[str], OracleKem | OracleSignature]:
-    """Return a maker of the same implementation with a fixed source of randomness, so that a matrix is repeatable."""
+    """Return a maker of the same implementation with a fixed source of randomness, so that a matrix is repeatable.
+
+    What is made again, as after a restart, goes on drawing where the one before it ended.
+    """
+    numbers = count()
 
     def made(name: str) -> OracleKem | OracleSignature:
-        implementation, drawn = make(name), 0
-
-        def source(length: int) -> bytes:
-            nonlocal drawn
-            drawn += 1
-            return hashlib.shake_256(f"draw {drawn}".encode()).digest(length)
-
-        implementation.source = source
+        implementation = make(name)
+        implementation.source = lambda length: hashlib.shake_256(f"draw {next(numbers)}".encode()).digest(length)
         return implementation
 
     return made
 
 
-def row_of(make: Make, name: str, depth: Depth = "standard") -> Row:
-    """Return which checks notice an implementation."""
-    planned = plan_for(name, depth)
-    row: Row = {step.check: "not asked" for step in planned.plan.steps}
-    for task in planned.tasks:
-        found = first_failure(InProcess(repeatable(make), name), task, _SAMPLES)
-        row[task.check.name] = "killed" if found else "survived"
+def row_of(name: str, what: str) -> Row:
+    """Return which checks notice a mutant, or the reference.
+
+    The later suites take long on our own computation, so they are asked at depth quick, and only of the reference, of
+    mutants that the first suites leave, and of those that are their controls.
+    """
+    make = reference if what == REFERENCE else mutants_on(name)[what].make
+    row: Row = {step.check: "not asked" for step in plan_for(name).plan.steps}
+    for task in plan_for(name).tasks:
+        if task.check.suite in FIRST_ROUND:
+            row[task.check.name] = cell_of(make, task)
+    left = "killed" not in row.values()
+    for task in plan_for(name, "quick").tasks:
+        if task.check.suite not in FIRST_ROUND and (left or KILLED_BY.get(task.check.name) == what):
+            row[task.check.name] = cell_of(make, task)
     return row
 
 
+def cell_of(make: Make, task: Task) -> Cell:
+    """Return whether a check notices an implementation."""
+    found = first_not_passed(InProcess(repeatable(make), task.asking.parameter_set), task, _SAMPLES)
+    if found and found.outcome != "fail":
+        raise AssertionError(f"{task.check.name} broke on its own: {found.why}")
+    return "killed" if found else "survived"
+
+
 @functools.cache
-def matrix() -> Mapping[str, Mapping[str, Row]]:
+def matrix() -> Matrix:
     """Return the rows of all mutants by parameter set and by what is wrong; the reference is the first row."""
-    return {
-        name: {"(reference)": row_of(reference, name)}
-        | {mutant.what: row_of(mutant.make, name) for mutant in mutants_on(name)}
-        for name in SETS
-    }
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(mp_context=context, initializer=remember_signatures) as pool:
+        waiting = {
+            name: {what: pool.submit(row_of, name, what) for what in (REFERENCE, *mutants_on(name))}
+            for name in sorted(SETS, key=lambda name: name not in TRIED_ON.values())
+        }
+        return {name: {what: row.result() for what, row in waiting[name].items()} for name in SETS}
 
 
-def text(found: Mapping[str, Mapping[str, Row]]) -> str:
+def text(found: Matrix) -> str:
     """Return the matrix as text: one column for each check, one line for each mutant."""
-    parts = ["K: killed, that is noticed by the check. Point: survived. Blank: not asked at depth standard.\n"]
+    parts = [_HEAD]
     for name, rows in found.items():
         checks = list(next(iter(rows.values())))
         parts.append(f"\n{name}\n{'=' * len(name)}\n")
@@ -91,9 +121,14 @@ def text(found: Mapping[str, Mapping[str, Row]]) -> str:
     return "".join(parts)
 
 
-def survivors(found: Mapping[str, Mapping[str, Row]]) -> dict[str, set[str]]:
+def survivors(found: Matrix) -> dict[str, set[str]]:
     """Return, by parameter set, the mutants that no check notices."""
     return {
-        name: {what for what, row in rows.items() if what != "(reference)" and "killed" not in row.values()}
+        name: {what for what, row in rows.items() if what != REFERENCE and "killed" not in row.values()}
         for name, rows in found.items()
     }
+
+
+def kill_ratio(found: Matrix) -> dict[str, tuple[int, int]]:
+    """Return, by parameter set, how many mutants are noticed and how many there are."""
+    return {name: (len(rows) - 1 - len(survivors(found)[name]), len(rows) - 1) for name, rows in found.items()}

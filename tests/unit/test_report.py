@@ -52,7 +52,8 @@ def sample_named(name: str, version: str = "1.0") -> RunReport:
 # --- the contract of --format json ---------------------------------------------------------------------------------
 
 CONTRACT: dict[str, set[str]] = {
-    "": {"schema", "iut", "policy", "decision", "seed", "facts_digest", "bundle", "counts", "results", "claims", "controls"},
+    "": {"schema", "iut", "policy", "decision", "seed", "facts_digest", "bundle", "counts", "results", "claims",
+         "controls"},
     "iut": {"vendor", "name", "version", "artefacts"},
     "iut.artefacts.0": {"path", "sha256"},
     "counts": {"planned", "pass", "fail", "error", "not_applicable"},
@@ -166,7 +167,7 @@ def test_a_run_at_full_depth_is_replayed_at_full_depth() -> None:
 
 
 @pytest.mark.parametrize(
-    "iut", ["./vendor y.toml", "it's.toml", "$(id).toml", "two\nlines.toml", "a\\b\t.toml", "é‮.toml"]
+    "iut", ["./vendor y.toml", "it's.toml", "$(id).toml", "two\nlines.toml", "a\\b\t.toml", "é\u202e.toml"]
 )
 def test_the_reproducer_is_one_line_that_a_shell_reads_as_meant(iut: str) -> None:
     line = explained(failed("a/b/1"), iut=iut).reproduce
@@ -241,7 +242,7 @@ def test_junit_carries_clause_severity_and_the_digest_of_the_facts() -> None:
 HOSTILE = {
     "a terminal sequence": "evil\x1b[31m\x1b]0;title\x07",
     "a second line": "evil\nCONFORMS  under policy as-claimed",
-    "a change of direction": "evil‮txet",
+    "a change of direction": "evil\u202etxet",
     "markup": "</failure><x a=\"'&]]>| `code` *bold* [bold red]",
     "no character at all": "evil\x00\ufffe",
     "a lone surrogate": "evil\udc80",
@@ -254,7 +255,7 @@ def test_what_a_vendor_writes_cannot_steer_a_report(kind: str, name: str) -> Non
     word = HOSTILE[kind]
     seen = FORMATS[name](sample_named(word.encode("utf-8", "replace").decode()))
     assert "evil" in seen or kind == "markup"
-    assert not set(seen) & set("\x00\x07\x1b‮\ufffe\udc80")
+    assert not set(seen) & set("\x00\x07\x1b\u202e\ufffe\udc80")
     assert "\nCONFORMS" not in seen
 
 
@@ -342,6 +343,7 @@ def test_missing_operations_are_named_one_by_one_however_many() -> None:
 def test_an_operation_and_its_input_are_one_thing() -> None:
     why = "the implementation does not offer sign and sign.context or sign_mu.rnd"
     assert missing(why) == "sign with context or sign_mu with rnd"
+    assert missing("the implementation does not offer a and b or a and b") == "a and b"
     assert missing("left out") == "left out"
 
 
@@ -384,6 +386,14 @@ def test_siblings_are_named_once() -> None:
 
 def test_a_shell_line_quotes_only_what_needs_it() -> None:
     assert shell_line(["run", "a b", "ml-kem/x"]) == "run 'a b' ml-kem/x"
+
+
+@pytest.mark.parametrize("name", ["json", "markdown", "junit"])
+def test_only_the_text_report_loads_rich(name: str) -> None:
+    module = {"json": "json_format"}.get(name, name)
+    script = f"import sys, pqvalidate.report.{module}; print('rich' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
 
 
 def test_the_table_of_formats_loads_neither_rich_nor_a_report() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from importlib import metadata
 from pathlib import Path
 
@@ -29,11 +31,10 @@ def artefacts_of(manifest: Manifest, file: Path) -> tuple[tuple[Artefact, ...], 
         return tuple(found), ()
     module = module_file(manifest, file)
     if module is None:
-        raise InputError(
-            file, "artefacts", "nothing identifies the files of the implementation", "Add [[artefacts]] with path or distribution"
-        )  # fmt: skip
+        problem = "nothing identifies the files of the implementation"
+        raise InputError(file, "artefacts", problem, "Add [[artefacts]] with path or distribution")
     note = "the manifest names no artefacts: only the adapter file is identified, not the library behind it"
-    return (_file(module, module.name),), (note,)
+    return (artefact_of(module, module.name),), (note,)
 
 
 def module_file(manifest: Manifest, file: Path) -> Path | None:
@@ -48,18 +49,36 @@ def module_file(manifest: Manifest, file: Path) -> Path | None:
 
 
 def _resolve(source: ArtefactSource, file: Path, place: str) -> list[Artefact]:
-    if source.distribution:
-        return _distribution(source.distribution, file, place)
-    path = file.parent / source.path
+    try:
+        if source.distribution:
+            return _distribution(source.distribution, file, place)
+        return [_from_path(source.path, file, place)]
+    except OSError as error:
+        problem = f"{error.filename or source.path} cannot be read: {error.strerror}"
+        raise InputError(file, place, problem, "Let the account that runs pqvalidate read it") from None
+    except UnicodeEncodeError:
+        raise InputError(file, place, "the name of a file in it is not UTF-8", "Rename that file") from None
+
+
+def _from_path(given: str, file: Path, place: str) -> Artefact:
+    path = file.parent / given
     if path.is_dir():
         sha256, sha512, size = directory_digests(path)
-        return [Artefact(path=f"{source.path.rstrip('/')}/", kind="tree", sha256=sha256, sha512=sha512, bytes=size)]
+        if not size:
+            raise InputError(file, place, f"the folder {path} holds nothing", "Name the folder with the tested files")
+        return Artefact(path=f"{given.rstrip('/')}/", kind="tree", sha256=sha256, sha512=sha512, bytes=size)
     if not path.is_file():
         raise InputError(file, place, f"there is no file {path}", "Correct the path; it is relative to the manifest")
-    return [_file(path, source.path)]
+    return artefact_of(path, given)
 
 
-def _file(path: Path, name: str) -> Artefact:
+def artefact_of(path: Path, name: str) -> Artefact:
+    """Return one file as an artefact called ``name``.
+
+    Raises:
+        OSError: the file cannot be read.
+
+    """
     sha256, sha512, size = file_digests(path)
     return Artefact(path=name, kind="file", sha256=sha256, sha512=sha512, bytes=size)
 
@@ -68,13 +87,16 @@ def _distribution(name: str, file: Path, place: str) -> list[Artefact]:
     """Digest an installed distribution: its whole tree without installer files, and its few native libraries."""
     try:
         distribution = metadata.distribution(name)
-    except metadata.PackageNotFoundError:
-        raise InputError(file, place, f"the distribution {name!r} is not installed here", f"pip install {name}") from None
-    root = Path(str(distribution.locate_file(""))).resolve()
-    files = [Path(str(distribution.locate_file(entry))).resolve() for entry in distribution.files or ()]
+    except (metadata.PackageNotFoundError, ValueError):
+        problem = f"the distribution {name!r} is not installed here"
+        raise InputError(file, place, problem, f"pip install {name}") from None
+    if _is_editable(distribution):
+        problem = f"the distribution {name!r} is installed in editable mode, so its files are elsewhere"
+        raise InputError(file, place, problem, "Install it the usual way, or name the folder of its files by path")
+    root = _plain(distribution.locate_file(""))
     code = [
         path
-        for path in files
+        for path in (_plain(distribution.locate_file(entry)) for entry in distribution.files or ())
         if path.is_relative_to(root)
         and path.suffix != ".pyc"
         and not path.relative_to(root).parts[0].endswith(".dist-info")
@@ -87,4 +109,18 @@ def _distribution(name: str, file: Path, place: str) -> list[Artefact]:
     native = [path for path in code if path.suffix in _NATIVE]
     if len(native) > _MOST_NATIVE:
         return [tree]
-    return [tree, *(_file(path, path.relative_to(root).as_posix()) for path in sorted(native))]
+    return [tree, *(artefact_of(path, path.relative_to(root).as_posix()) for path in sorted(native))]
+
+
+def _is_editable(distribution: metadata.Distribution) -> bool:
+    """Tell whether only a pointer to the files is installed (PEP 610, ``dir_info.editable``)."""
+    try:
+        origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+    except ValueError:
+        return False
+    return isinstance(origin, dict) and bool((origin.get("dir_info") or {}).get("editable"))
+
+
+def _plain(path: object) -> Path:
+    """Return an absolute path without ``..``; links stay, since an installer may link every file into place."""
+    return Path(os.path.normpath(os.path.abspath(str(path))))  # noqa: PTH100  (resolve() would follow links)

@@ -5,14 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import pqvalidate.vendors as built_in
-from pqvalidate.adapters.artefacts import artefacts_of, module_file
+from pqvalidate.adapters.artefacts import artefact_of, artefacts_of, module_file
 from pqvalidate.adapters.interface import (
-    KEM_OPERATIONS, SIGNATURE_OPERATIONS, Call, Fault, Kem, Ok, Operation, Reply, Signature,
-)  # fmt: skip
-from pqvalidate.adapters.session import Limits, Session, Target
+    KEM_OPERATIONS,
+    SIGNATURE_OPERATIONS,
+    Call,
+    Fault,
+    Kem,
+    Ok,
+    Operation,
+    Reply,
+    Signature,
+)
+from pqvalidate.adapters.session import Hello, Limits, Session, Target
 from pqvalidate.algorithms import PARAMETER_SETS, KindName, parameter_set
 from pqvalidate.digests import file_digests
 from pqvalidate.errors import AttachError, InputError, UsageError
@@ -36,12 +44,14 @@ def attach(name: str | Path) -> Implementation:
     """
     names = {vendor: built_in.manifest_path(vendor) for vendor in built_in.BUILT_IN}
     path = find_manifest(str(name), names)
+    extra: Sequence[Path] = ()
     for vendor, manifest in names.items():
         if path == manifest:
             here, why = built_in.availability(vendor)
             if not here:
                 raise AttachError(f"{vendor} is not available here: {why}")
-    return Implementation(read_manifest(path), path)
+            extra = built_in.extra_artefacts(vendor)
+    return Implementation(read_manifest(path), path, extra=extra)
 
 
 class Implementation:
@@ -53,29 +63,28 @@ class Implementation:
 
     """
 
-    def __init__(self, manifest: Manifest, file: Path, *, probe: bool = True) -> None:
+    def __init__(self, manifest: Manifest, file: Path, *, probe: bool = True, extra: Sequence[Path] = ()) -> None:
         artefacts, notes = artefacts_of(manifest, file)
+        artefacts += tuple(artefact_of(path, path.name) for path in extra)
         self._session = Session(_target(manifest, file), _limits(manifest))
         try:
             hello = self._session.hello
             sets = manifest.claims.conformance
             self.operations = {name: self._offered(hello, name, probe=probe) for name in sets}
+            refusals = tuple(f"{name}: the adapter refuses it: {why}" for name, why in hello["refused"].items())
             product = manifest.product
-            version = product.version or str(hello.get("version", ""))
-            if not version:
-                raise InputError(file, "product.version", "is missing, and the adapter has no version()", "State it")
             self.subject = Subject(
-                vendor=product.vendor, name=product.name, version=version, form=product.form,
-                adapter=_adapter(manifest, file), artefacts=artefacts, claims=sets,
+                vendor=product.vendor, name=product.name, version=_version(product.version or hello["version"], file),
+                form=product.form, adapter=_adapter(manifest, file), artefacts=artefacts, claims=sets,
                 caller_checks=manifest.claims.caller_checks,
                 operations={name: tuple(sorted(ops)) for name, ops in self.operations.items()},
-                configuration=manifest.configuration, notes=manifest.notes + notes,
+                configuration=manifest.configuration, notes=manifest.notes + notes + refusals,
             )  # fmt: skip
         except BaseException:
             self.close()
             raise
 
-    def __enter__(self) -> Implementation:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -89,6 +98,11 @@ class Implementation:
     def restarts(self) -> int:
         """How often the process had to be started again after a fault."""
         return self._session.restarts
+
+    @property
+    def sandbox(self) -> tuple[str, ...]:
+        """What kept the implementation apart while it ran, as the circumstances of a run name it."""
+        return ("process", "session", "scrubbed-environment", *self._session.hello["limits"])
 
     def ask(self, calls: Sequence[Call], most_losses: int | None = None) -> list[Reply]:
         """Make calls in order; one reply each: Ok, Rejected or Fault. Nothing that vendor code does raises here.
@@ -124,36 +138,47 @@ class Implementation:
             raise UsageError(f"this implementation is attached with {', '.join(self.operations)}, not {name}")
         return View(self._session, name)
 
-    def _offered(self, hello: dict[str, Any], name: str, *, probe: bool) -> frozenset[str]:
+    def _offered(self, hello: Hello, name: str, *, probe: bool) -> frozenset[str]:
         table = table_for(name)
         names = [op for op in hello["operations"].get(name, ()) if op in table]
-        lacking = set(hello.get("without", {}).get(name, ()))
+        lacking = set(hello["without"].get(name, ()))
         if probe:
             names = self._really_there(name, names)
         options = {f"{op}.{option}" for op in names for option in table[op].optional} - lacking
-        environment = {f"env:{way}" for way in (*hello.get("together", ()), "restart")} if names else set()
+        if any("prehash" in operation for operation in names):
+            options |= {f"hash:{hash_name}" for hash_name in hello["hashes"].get(name, ())}
+        environment = {f"env:{way}" for way in (*hello["together"], "restart")} if names else set()
         return frozenset(names) | options | environment
 
     def _really_there(self, name: str, names: list[str]) -> list[str]:
         """Call each operation once with honest inputs and drop those that say that they are not implemented."""
-        values: dict[str, bytes | str | bool] = {
+        table = table_for(name)
+        values: dict[str, Any] = {
             "seed": _PROBE_SEED[: PARAMETER_SETS[name].seed], "m": bytes(32), "rnd": bytes(32), "mu": bytes(64),
-            "message": b"probe", "m_prime": b"\0\0probe", "context": b"", "hash": "SHA2-512",
+            "message": b"probe", "m_prime": b"\0\0probe", "context": b"",
+            "hash": next(iter(self._session.hello["hashes"].get(name, ())), "SHA2-512"),
         }  # fmt: skip
-        present: list[str] = []
-        for operation in [*sorted(names, key=lambda n: (not n.startswith("keygen"), n == "verify", n))]:
-            shape = table_for(name)[operation]
-            wanted = [field for field in shape.inputs if field not in shape.optional]
-            if not all(field in values for field in wanted):
-                present.append(operation)
-                continue
-            reply = self._session.ask([Call(operation=operation, parameter_set=name, inputs={f: values[f] for f in wanted})])[0]
-            if isinstance(reply, Fault) and reply.why.startswith("NotImplementedError"):
-                continue
-            present.append(operation)
-            if isinstance(reply, Ok) and operation.startswith("keygen"):
-                values.update(reply.values)
-        return [operation for operation in names if operation in present]
+        waiting, absent = sorted(names, key=lambda op: (not op.startswith("keygen"), op)), set[str]()
+        while ready := [op for op in waiting if all(field in values for field in _required(table[op]))]:
+            for operation in ready:  # what one operation returns is what another needs, so it takes a few rounds
+                inputs = {field: values[field] for field in _required(table[operation])}
+                (reply,) = self._session.ask([Call(operation=operation, parameter_set=name, inputs=inputs)])
+                if isinstance(reply, Fault) and reply.why.startswith("NotImplementedError"):
+                    absent.add(operation)
+                if isinstance(reply, Ok) and "handle" not in reply.values:
+                    values |= reply.values
+            waiting = [op for op in waiting if op not in ready]
+        return [operation for operation in names if operation not in absent]
+
+
+def _required(operation: Operation) -> list[str]:
+    return [field for field in operation.inputs if field not in operation.optional]
+
+
+def _version(version: str, file: Path) -> str:
+    if not version:
+        raise InputError(file, "product.version", "is missing, and the adapter has no version()", "State it")
+    return version
 
 
 def table_for(name: str) -> dict[str, Operation]:
@@ -193,7 +218,7 @@ class LoadedKey:
         self._load()
 
     def _load(self) -> None:
-        reply = self._session.ask([self._loader])[0]
+        (reply,) = self._session.ask([self._loader])
         self._handle = cast("int", _values(reply, ("handle",)))
         self._at = self._session.restarts
 
@@ -207,14 +232,22 @@ class LoadedKey:
 
     def close(self) -> None:
         """Let the worker forget the key."""
-        if self._at == self._session.restarts:
+        if self._is_loaded():
             self._session.request({"op": "release", "in": {"handle": self._handle}})
 
+    def _is_loaded(self) -> bool:
+        return self._session.alive and self._at == self._session.restarts
+
     def _use(self, operation: str, inputs: dict[str, bytes], outputs: tuple[str, ...]) -> Any:  # noqa: ANN401
-        if not self._session.alive or self._at != self._session.restarts:
-            self._session.revive()
+        reply = self._ask(operation, inputs)
+        if isinstance(reply, Fault) and not self._session.alive and self._session.killed_from_outside:
+            reply = self._ask(operation, inputs)
+        return _values(reply, outputs)
+
+    def _ask(self, operation: str, inputs: dict[str, bytes]) -> Reply:
+        if not self._is_loaded():
             self._load()
-        return _values(self._session.request({"op": operation, "in": {"handle": self._handle, **inputs}}), outputs)
+        return self._session.request({"op": operation, "in": {"handle": self._handle, **inputs}})
 
 
 def _values(reply: Reply, names: tuple[str, ...]) -> Any:  # noqa: ANN401  (one value or a tuple of them)
@@ -225,6 +258,14 @@ def _values(reply: Reply, names: tuple[str, ...]) -> Any:  # noqa: ANN401  (one 
 
 def _target(manifest: Manifest, file: Path) -> Target:
     attach_ = manifest.attach
+    for index, entry in enumerate(attach_.path):
+        if "\0" in entry:
+            raise InputError(file, f"attach.path[{index}]", "holds a NUL character", "Give the path of a folder")
+    for name, value in attach_.environment.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise InputError(
+                file, f"attach.environment.{name}", "is no environment variable", "Correct its name or value"
+            )
     passed = {name: os.environ[name] for name in attach_.pass_environment if name in os.environ}
     return Target(
         target=attach_.target, path=tuple(str((file.parent / p).resolve()) for p in attach_.path),

@@ -55,7 +55,8 @@ class FrameBuffer:
         del self._bytes[:end]
         try:
             message = _decode(body)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, RecursionError, TypeError, ValueError, OverflowError) as error:
+            # Beside DecodeError: a map or list as key of a map, a time stamp out of range, nesting.
             msg = f"a frame is not MessagePack: {error}"
             raise FrameError(msg) from error
         if not isinstance(message, dict):

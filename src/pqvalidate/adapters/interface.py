@@ -33,7 +33,7 @@ class Ok:
     values: Mapping[str, Any]
 
 
-class Rejected(ValueError):
+class Rejected(ValueError):  # noqa: N818  (a reply, not an error of ours)
     """A legitimate refusal of an input. An adapter may raise it (or any ValueError) to refuse."""
 
     @property

@@ -17,15 +17,26 @@ from pathlib import Path
 
 MARK = "PQVALIDATE_CHILD"
 _LOG_TAIL = 4096
+_LOG_CHUNK = 1 << 16
 _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+
+# Isolated mode drops the user's own site-packages and PYTHONPATH, where this package and its needs may be; they are
+# put behind the usual places, so they cannot stand in for a module of the standard library.
+_BOOT = "import sys; sys.path += sys.argv[2:]; from pqvalidate.adapters.worker import serve; serve()"
+_PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
+_PLACES = {"site-packages", "dist-packages"}
 
 
 class ChildProcess:
-    """A child in its own session, with a scrubbed environment, a scratch folder and a log for all that it prints.
+    """A child in its own session, with a scrubbed environment, a scratch folder and a pipe for all that it prints.
 
     Args:
         command: program and arguments; ``{fd}`` becomes the number of the child's end of the private socket.
-        environment: variables beside the few fixed ones (PATH, LANG, HOME and TMPDIR in the scratch folder).
+        environment: variables beside the few fixed ones (PATH and LANG unless given, HOME and TMPDIR in the scratch
+            folder).
+
+    Raises:
+        OSError: the process cannot be started.
 
     """
 
@@ -34,40 +45,57 @@ class ChildProcess:
         self.scratch = tempfile.TemporaryDirectory(prefix="pqvalidate-", ignore_cleanup_errors=True)
         self.channel, theirs = socket.socketpair()
         self.channel.setblocking(False)
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the child)
+        # A pipe and no file: it has no size at which a talkative vendor's prints would begin to fail.
+        self._log, writing = os.pipe()
+        os.set_blocking(self._log, False)
+        self._printed = b""
         number = theirs.fileno()
         try:
-            self._child = subprocess.Popen(
-                [part.format(fd=number) for part in command],
-                stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, cwd=self.scratch.name,
+            self._child = subprocess.Popen(  # noqa: S603  (our own interpreter, or what the manifest names)
+                [part.replace("{fd}", str(number)) for part in command],
+                stdin=subprocess.DEVNULL, stdout=writing, stderr=writing, cwd=self.scratch.name,
                 env=self._environment(environment), pass_fds=(number,), start_new_session=True,
             )  # fmt: skip
         except BaseException:
             self.channel.close()
-            self._log.close()
+            os.close(self._log)
             self.scratch.cleanup()
             raise
         finally:
             theirs.close()
-        self._pidfd = os.pidfd_open(self._child.pid) if hasattr(os, "pidfd_open") else -1
+            os.close(writing)
+        self._pidfd = _pidfd(self._child.pid)
 
     def _environment(self, extra: dict[str, str]) -> dict[str, str]:
-        fixed = {
-            "PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": self.scratch.name,
-            "TMPDIR": self.scratch.name, MARK: self.mark,
-        }  # fmt: skip
-        return {**extra, **fixed}
+        usual = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+        fixed = {"HOME": self.scratch.name, "TMPDIR": self.scratch.name, MARK: self.mark}
+        return {**usual, **extra, **fixed}
 
     def wait_readable(self, seconds: float, *, writing: bool = False) -> tuple[bool, bool, bool]:
-        """Wait for the socket or the end of the child; return (readable, writable, ended)."""
+        """Wait for the socket, for print-outs or for the end of the child; return (readable, writable, ended)."""
         poll = select.poll()
         poll.register(self.channel, select.POLLIN | (select.POLLOUT if writing else 0))
-        if self._pidfd >= 0:
-            poll.register(self._pidfd, select.POLLIN)
+        for descriptor in (self._pidfd, self._log):
+            if descriptor >= 0:
+                poll.register(descriptor, select.POLLIN)
         events = dict(poll.poll(max(0, round(seconds * 1000))))
+        if self._log in events:
+            self._take_log()
         mine = events.get(self.channel.fileno(), 0)
         ended = self._pidfd in events if self._pidfd >= 0 else self._child.poll() is not None
         return bool(mine & (select.POLLIN | select.POLLHUP | select.POLLERR)), bool(mine & select.POLLOUT), ended
+
+    def _take_log(self) -> bool:
+        """Take what is in the pipe, keeping the end of it; return whether there may be more."""
+        try:
+            data = os.read(self._log, _LOG_CHUNK)
+        except BlockingIOError:
+            return False
+        if not data:
+            os.close(self._log)
+            self._log = -1
+        self._printed = (self._printed + data)[-_LOG_TAIL:]
+        return bool(data)
 
     def how_it_ended(self) -> str:
         """Describe the exit of a child that has ended or is about to."""
@@ -88,9 +116,10 @@ class ChildProcess:
 
     def log_tail(self) -> str:
         """Return the last printed lines of the child, for the lab engineer."""
-        self._log.seek(0, os.SEEK_END)
-        self._log.seek(max(0, self._log.tell() - _LOG_TAIL))
-        return self._log.read().decode("utf-8", "replace")
+        for _ in range(16):  # a pipe holds 64 KiB; descendants may go on filling it
+            if self._log < 0 or not self._take_log():
+                break
+        return self._printed.decode("utf-8", "replace")
 
     def end(self) -> None:
         """End the child and every process that it started, also those that left its session; then clean up."""
@@ -98,23 +127,42 @@ class ChildProcess:
             os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
         self._end_descendants()
-        if self._pidfd >= 0:
-            os.close(self._pidfd)
+        for descriptor in (self._pidfd, self._log):
+            if descriptor >= 0:
+                os.close(descriptor)
         self.channel.close()
-        self._log.close()
-        self.scratch.cleanup()
+        try:
+            self.scratch.cleanup()
+        except RecursionError:  # folders nested more deeply than the library function can follow
+            subprocess.run(["rm", "-rf", "--", self.scratch.name], check=False)  # noqa: S603, S607  (our own folder)
 
     def _end_descendants(self) -> None:
-        """Kill processes that carry this child's mark in their initial environment (Linux), until none is left."""
+        """Kill the processes of this child that are left (Linux), until there are none.
+
+        A process counts that carries this child's mark in its initial environment, or works in its scratch folder. One
+        that drops both, by starting another program with another environment elsewhere, is not found.
+        """
         mark = f"{MARK}={self.mark}".encode()
         for _ in range(200):
-            found = [pid for pid in _pids() if mark in _initial_environment(pid)]
+            found = [pid for pid in _pids() if mark in _initial_environment(pid) or self._works_in_scratch(pid)]
             if not found:
                 return
             for pid in found:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
-            time.sleep(0.005)
+            time.sleep(0.002)
+
+    def _works_in_scratch(self, pid: int) -> bool:
+        with contextlib.suppress(OSError):
+            return Path(os.readlink(f"/proc/{pid}/cwd")).is_relative_to(self.scratch.name)  # noqa: PTH115  (no check)
+        return False
+
+
+def _pidfd(pid: int) -> int:
+    """Return a descriptor that tells when a process ends, or -1 where the kernel has none."""
+    with contextlib.suppress(AttributeError, OSError):
+        return os.pidfd_open(pid)
+    return -1
 
 
 def _pids() -> list[int]:
@@ -130,8 +178,14 @@ def _initial_environment(pid: int) -> bytes:
 
 
 def python_worker(environment: dict[str, str]) -> ChildProcess:
-    """Start the Python worker of this package in isolated mode."""
-    return ChildProcess([sys.executable, "-I", "-B", "-m", "pqvalidate.adapters.worker", "{fd}"], environment)
+    """Start the Python worker of this package in isolated mode, its prints unbuffered so that a crash keeps them.
+
+    Raises:
+        OSError: the process cannot be started.
+
+    """
+    places = [entry for entry in sys.path if Path(entry).name in _PLACES]
+    return ChildProcess([sys.executable, "-I", "-B", "-u", "-c", _BOOT, "{fd}", _PACKAGE_ROOT, *places], environment)
 
 
 def on_main_thread() -> bool:

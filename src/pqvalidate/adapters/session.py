@@ -1,23 +1,31 @@
-"""A conversation with one implementation: calls in order, one reply each, faults attributed, restart at the next call."""
+"""A conversation with one implementation: calls in order, one reply each; after a fault it restarts at the next call."""
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self, TypedDict
+
+import msgspec
 
 from pqvalidate.adapters.framing import FrameBuffer, FrameError, pack
-from pqvalidate.adapters.interface import Call, Fault, Ok, Rejected, Reply
+from pqvalidate.adapters.interface import Call, Fault, Ok, Reply
 from pqvalidate.adapters.process import ChildProcess, on_main_thread, python_worker
-from pqvalidate.errors import AttachError
+from pqvalidate.adapters.replies import printable, reply_of, reply_to, wire
+from pqvalidate.errors import AttachError, UsageError
+
+__all__ = ["Hello", "Limits", "Session", "Target", "reply_of", "wire"]
 
 _IN_FLIGHT = 64
 """Calls sent ahead of their replies; enough to hide the round trip, few enough to bound the memory of a window."""
 
 _QUEUED_BYTES = 1 << 18
+_START_TRIES = 2
+_MOST_LOG = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +41,25 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What the Python worker imports: ``module:callable``, import path, parameter sets to make; whether to ask a version."""
+    """What the Python worker imports: ``module:callable``, import path, parameter sets; whether to ask a version."""
 
     target: str
     path: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
     ask_version: bool = False
     environment: dict[str, str] = field(default_factory=dict)
+
+
+class Hello(TypedDict):
+    """What a worker says once it has imported the implementation; names by parameter set, lists of operations."""
+
+    operations: dict[str, list[str]]
+    without: dict[str, list[str]]
+    hashes: dict[str, list[str]]
+    refused: dict[str, str]
+    together: list[str]
+    limits: list[str]
+    version: str
 
 
 class Session:
@@ -54,19 +74,25 @@ class Session:
         self.target = target
         self.limits = limits or Limits()
         self.restarts = 0
-        self._killed_from_outside = False
+        self.killed_from_outside = False
+        self._closed = False
+        self._beyond_revival: Fault | None = None
         self._child: ChildProcess | None = None
         self._buffer = FrameBuffer()
         self.hello = self._start()
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """End the child and all that it started; closing twice is harmless."""
+        """End the child and all that it started, for good; closing twice is harmless."""
+        self._closed = True
+        self._lose()
+
+    def _lose(self) -> None:
         if self._child is not None:
             child, self._child = self._child, None
             child.end()
@@ -77,18 +103,24 @@ class Session:
         After ``most_losses`` calls that each cost a child, the rest is not made and the list of replies is shorter.
         A child that was killed from outside (by SIGKILL, SIGTERM, SIGINT or SIGHUP) gets its call asked once more:
         only a death that repeats itself belongs to the implementation.
+
+        Raises:
+            UsageError: the session is closed.
+
         """
         replies: list[Reply] = []
         losses, retried = 0, -1
         while len(replies) < len(calls) and (most_losses is None or losses < most_losses):
             if calls[len(replies)].operation == "restart":
-                self.close()
+                self._lose()
                 replies.append(Ok({}))
                 continue
-            self.revive()
-            self._exchange(_until_restart(calls, len(replies)), replies)
+            if not_there := self.revive():
+                replies.append(not_there)
+            else:
+                self._exchange(_until_restart(calls, len(replies)), replies)
             if self._child is None:
-                if self._killed_from_outside and retried != len(replies):
+                if self.killed_from_outside and retried != len(replies):
                     replies.pop()
                     retried = len(replies) + 1
                 else:
@@ -100,53 +132,93 @@ class Session:
         """Whether a child is there to answer; after a fault there is none until the next call."""
         return self._child is not None
 
-    def revive(self) -> None:
-        """Start a new child if the last one was lost."""
-        if self._child is None:
-            self.restarts += 1
-            self.hello = self._start()
+    def revive(self) -> Fault | None:
+        """Start a new child if the last one was lost; return a fault if the implementation does not start again.
+
+        That is its own doing, so it is a reply and no error; a start is tried twice, and after that never again.
+
+        Raises:
+            UsageError: the session is closed.
+
+        """
+        if self._closed:
+            raise UsageError("this implementation was closed; attach it again")
+        if self._child is not None or self._beyond_revival:
+            return self._beyond_revival
+        self.killed_from_outside = False
+        self.restarts += 1
+        for _ in range(_START_TRIES):
+            try:
+                self.hello = self._start()
+            except AttachError as error:
+                self._beyond_revival = Fault("crash", f"after a lost process, {error}")
+            else:
+                self._beyond_revival = None
+                break
+        return self._beyond_revival
 
     def request(self, message: dict[str, Any]) -> Reply:
-        """Send one raw request (``measure``, handles) and return its reply."""
-        self.revive()
+        """Send one raw request (``measure``, handles) and return its reply.
+
+        Raises:
+            UsageError: the session is closed.
+
+        """
+        if not_there := self.revive():
+            return not_there
         replies: list[Reply] = []
         self._exchange([message], replies)
         return replies[0]
 
-    def _start(self) -> dict[str, Any]:
+    def _start(self) -> Hello:
         self._buffer = FrameBuffer()
         self._next_id = secrets.randbits(31)  # unpredictable, so that a stale or invented reply does not match
-        self._child = child = python_worker(self.target.environment)
+        try:
+            self._child = python_worker(self.target.environment)
+        except (OSError, ValueError) as error:
+            raise AttachError(f"{self.target.target} could not be started: {error}.") from None
+        try:
+            return self._greet(self._child)
+        except BaseException:
+            self._lose()
+            raise
+
+    def _greet(self, child: ChildProcess) -> Hello:
         config = {
             "target": self.target.target, "path": list(self.target.path), "sets": list(self.target.sets),
-            "ask_version": self.target.ask_version, "die_with_parent": on_main_thread(),
+            "ask_version": self.target.ask_version, "parent": os.getpid() if on_main_thread() else 0,
             "limits": {"memory_bytes": self.limits.memory_bytes, "file_bytes": self.limits.file_bytes,
                        "descriptors": self.limits.descriptors},
         }  # fmt: skip
-        child.channel.setblocking(True)
-        child.channel.settimeout(self.limits.start_seconds)
-        try:
-            child.channel.sendall(pack(config))
-        except OSError:
-            raise self._no_start(child.how_it_ended()) from None
-        child.channel.setblocking(False)
-        message = self._receive(time.monotonic() + self.limits.start_seconds)
+        deadline = time.monotonic() + self.limits.start_seconds
+        late = f"it did not say what it offers within {self.limits.start_seconds} s"
+        message = self._next_message(child, deque([memoryview(pack(config))]), deadline, late)
         if isinstance(message, Fault):
-            raise self._no_start(message.why)
-        if "ok" not in message or not isinstance(message["ok"], dict):
-            raise self._no_start(str(message.get("error", "it did not say what it offers")))
-        return message["ok"]
+            raise self._no_start(child, message.why)
+        if "ok" not in message:
+            raise self._no_start(child, printable(message.get("error", "it did not say what it offers")))
+        try:
+            return msgspec.convert(message["ok"], Hello)
+        except msgspec.ValidationError as error:
+            raise self._no_start(child, f"what it says about itself is malformed: {error}") from None
 
-    def _no_start(self, why: str) -> AttachError:
-        tail = self._child.log_tail().strip() if self._child else ""
-        self.close()
-        printed = f" It printed: {tail[-500:]}" if tail else ""
-        return AttachError(f"{self.target.target} could not be started: {why}.{printed}")
+    def _no_start(self, child: ChildProcess, why: str) -> AttachError:
+        printed = printable(child.log_tail()[-_MOST_LOG:])
+        return AttachError(
+            f"{self.target.target} could not be started: {why}.{f' It printed: {printed}' if printed else ''}"
+        )
 
     def _exchange(self, calls: Sequence[Call | dict[str, Any]], replies: list[Reply]) -> None:
         """Send what fits in flight and collect replies until all are answered or the child is lost."""
         child = self._child
         assert child is not None  # noqa: S101  (callers start it)
+        try:
+            self._converse(child, calls, replies)
+        except BaseException:  # an interrupt: replies that are still to come must not meet later calls
+            self._lose()
+            raise
+
+    def _converse(self, child: ChildProcess, calls: Sequence[Call | dict[str, Any]], replies: list[Reply]) -> None:
         outgoing: deque[memoryview] = deque()
         sent = answered = 0
         deadline = time.monotonic() + self._seconds(calls[0])
@@ -154,16 +226,24 @@ class Session:
             while sent < len(calls) and sent - answered < _IN_FLIGHT and sum(map(len, outgoing)) < _QUEUED_BYTES:
                 outgoing.append(memoryview(self._frame(calls[sent], self._next_id + sent)))
                 sent += 1
-            message = self._next_message(child, outgoing, deadline)
-            outcome: Reply = message if isinstance(message, Fault) else _reply(message, self._next_id + answered)
-            if not isinstance(message, Fault):
-                deadline = time.monotonic() + self._seconds(calls[min(answered + 1, len(calls) - 1)])
+            late = f"no reply within {self._seconds(calls[answered])} s"
+            message = self._next_message(child, outgoing, deadline, late)
+            if isinstance(message, Fault) and message.kind == "crash":
+                message = Fault("crash", f"{message.why}{_last_words(child)}")
+            number = self._next_id + answered
+            if answered and not isinstance(message, Fault) and message.get("id") == number - 1:
+                # The call before was answered twice. Taking that back leaves this one unanswered, to be asked again.
+                replies[-1] = Fault("protocol", "a second reply came to the same call")
+                self._lose()
+                return
+            outcome: Reply = message if isinstance(message, Fault) else reply_to(message, number, calls[answered])
             replies.append(outcome)
             if isinstance(outcome, Fault) and outcome.kind != "exception":
-                self._killed_from_outside = outcome.kind == "crash" and child.killed_from_outside()
-                self.close()
+                self.killed_from_outside = outcome.kind == "crash" and child.killed_from_outside()
+                self._lose()
                 return
             answered += 1
+            deadline = time.monotonic() + self._seconds(calls[min(answered, len(calls) - 1)])
         self._next_id += answered
 
     def _seconds(self, call: Call | dict[str, Any]) -> int:
@@ -177,24 +257,20 @@ class Session:
             return pack({"id": number, **wire(call)})
         return pack({**call, "id": number})
 
-    def _receive(self, deadline: float) -> dict[str, Any] | Fault:
-        assert self._child is not None  # noqa: S101
-        return self._next_message(self._child, deque(), deadline)
-
     def _next_message(
-        self, child: ChildProcess, outgoing: deque[memoryview], deadline: float
+        self, child: ChildProcess, outgoing: deque[memoryview], deadline: float, late: str
     ) -> dict[str, Any] | Fault:
-        """Return the next whole message, sending ``outgoing`` meanwhile; a partial message does not move the deadline."""
+        """Return the next whole message, sending ``outgoing`` meanwhile; a part of a message moves no deadline."""
         while True:
             try:
                 message = self._buffer.next()
             except FrameError as error:
-                return Fault("protocol", str(error))
+                return Fault("protocol", printable(error))
             if message is not None:
                 return message
             left = deadline - time.monotonic()
             if left <= 0:
-                return Fault("timeout", f"no reply within {self.limits.call_seconds} s")
+                return Fault("timeout", late)
             readable, writable, ended = child.wait_readable(left, writing=bool(outgoing))
             if writable and not _send(child, outgoing):
                 outgoing.clear()
@@ -206,11 +282,9 @@ class Session:
                     return Fault("crash", child.how_it_ended())
 
 
-def wire(call: Call) -> dict[str, Any]:
-    """Return a call as a request without its id."""
-    if call.operation == "together":
-        return {"op": "together", "how": call.inputs["how"], "calls": [wire(inner) for inner in call.inputs["calls"]]}
-    return {"op": call.operation, "set": call.parameter_set, "in": dict(call.inputs)}
+def _last_words(child: ChildProcess) -> str:
+    printed = printable(child.log_tail().strip().rpartition("\n")[2])
+    return f"; the last line that it printed: {printed[:160]}" if printed else ""
 
 
 def _until_restart(calls: Sequence[Call], begin: int) -> Sequence[Call]:
@@ -241,24 +315,3 @@ def _read(child: ChildProcess) -> bytes | None:
         return None
     except OSError:
         return b""
-
-
-def _reply(message: dict[str, Any], number: int) -> Reply:
-    if message.get("id") != number:
-        return Fault("protocol", f"a reply carries id {message.get('id')!r}, expected {number}")
-    return reply_of(message)
-
-
-def reply_of(message: dict[str, Any]) -> Reply:
-    """Return the reply that a message is; the replies inside that of ``together`` become replies, too."""
-    if isinstance(values := message.get("ok"), dict):
-        return Ok({**values, "replies": _nested(values["replies"])} if "replies" in values else values)
-    if "rejected" in message:
-        return Rejected(str(message["rejected"]))
-    if "error" in message:
-        return Fault("exception", str(message["error"]))
-    return Fault("protocol", "a reply holds neither ok, rejected nor error")
-
-
-def _nested(values: Any) -> Any:  # noqa: ANN401  (a list of replies, or of lists of them)
-    return reply_of(values) if isinstance(values, dict) else [_nested(value) for value in values]

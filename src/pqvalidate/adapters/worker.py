@@ -1,8 +1,8 @@
 """The process in which vendor code runs: reads calls, makes them, writes one reply each. It knows no expectation.
 
-Started by ``adapters.host`` as ``python -I -B -m pqvalidate.adapters.worker FD``; FD is a private socket. Descriptor 1
-leads to the log, so nothing that vendor code prints can look like a reply. Each reply is sent before the next call
-is made, so a crash belongs to exactly one call.
+Started by ``adapters.process`` as ``python -I ... serve()`` with the number of a private socket. Descriptor 1 leads to
+the log, so nothing that vendor code prints can look like a reply. Each reply is sent before the next call is made, so
+a crash belongs to exactly one call.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
+import itertools
 import os
+import signal
 import socket
 import sys
 import time
@@ -21,7 +23,7 @@ from typing import Any
 from pqvalidate.adapters.framing import FrameBuffer, pack
 from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Operation
 from pqvalidate.adapters.together import together, ways
-from pqvalidate.algorithms import PARAMETER_SETS
+from pqvalidate.algorithms import PARAMETER_SETS, PREHASH_OID_BYTE
 
 LOADERS = {
     "load_decapsulation_key": "decapsulate",
@@ -29,7 +31,8 @@ LOADERS = {
     "load_encapsulation_key": "encapsulate",
 }
 _PR_SET_PDEATHSIG = 1
-_SIGKILL = 9
+_ENDING = (SystemExit, KeyboardInterrupt, MemoryError)
+"""After these the process is not fit for another call: it says so and ends."""
 
 
 def operations_of(parameter_set: str) -> dict[str, Operation]:
@@ -37,29 +40,40 @@ def operations_of(parameter_set: str) -> dict[str, Operation]:
     return KEM_OPERATIONS if PARAMETER_SETS[parameter_set].kind == "kem" else SIGNATURE_OPERATIONS
 
 
-def limit_resources(limits: dict[str, int]) -> None:
-    """Bound memory and file sizes of this process, in bytes; where the platform has no such limit, do nothing."""
-    with contextlib.suppress(ImportError):
+def limit_resources(limits: dict[str, int]) -> list[str]:
+    """Bound memory and file sizes of this process, in bytes, and open descriptors; return the limits that hold."""
+    try:
         import resource  # noqa: PLC0415  (absent on Windows)
+    except ImportError:
+        return []
+    held: list[str] = []
+    for name, value in (
+        ("AS", limits["memory_bytes"]),
+        ("FSIZE", limits["file_bytes"]),
+        ("CORE", 0),
+        ("NOFILE", limits["descriptors"]),
+    ):
+        number = getattr(resource, f"RLIMIT_{name}")
+        hard = resource.getrlimit(number)[1]
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        with contextlib.suppress(ValueError, OSError):  # macOS knows RLIMIT_AS and refuses to set it
+            resource.setrlimit(number, (bound, bound))
+            held.append(f"rlimit-{name.lower()}")
+    return held
 
-        for name, value in (
-            ("RLIMIT_AS", limits["memory_bytes"]),
-            ("RLIMIT_FSIZE", limits["file_bytes"]),
-            ("RLIMIT_CORE", 0),
-            ("RLIMIT_NOFILE", limits["descriptors"]),
-        ):
-            number = getattr(resource, name)
-            hard = resource.getrlimit(number)[1]
-            soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(number, (soft, soft))
 
-
-def die_with_parent() -> None:
-    """Ask the kernel (Linux) to end this process when the thread that started it ends."""
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel (Linux) to end this process when the thread that started it ends; end now if it already has."""
     import ctypes  # noqa: PLC0415  (costs 5 ms, and only Linux needs it)
 
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+class AdapterError(Exception):
+    """The adapter does not keep the contract of the Python object, so nothing can be asked of it."""
 
 
 class Subject:
@@ -69,11 +83,20 @@ class Subject:
         self.objects: dict[str, object] = {}
         self.refused: dict[str, str] = {}
         self.handles: dict[int, Any] = {}
+        self._numbers = itertools.count(1)
         for name in sets:
             try:
-                self.objects[name] = factory(name)
+                made = factory(name)
             except (ValueError, NotImplementedError) as error:
-                self.refused[name] = str(error)
+                self.refused[name] = _describe(error)
+                continue
+            except Exception as error:
+                msg = f"asked for {name}, the adapter raised {type(error).__name__}: {_describe(error)}"
+                raise AdapterError(msg) from error
+            if made is None:
+                msg = f"asked for {name}, the adapter returned None; it refuses a parameter set by a ValueError"
+                raise AdapterError(msg)
+            self.objects[name] = made
 
     def hello(self) -> dict[str, Any]:
         """Return which operations exist, and which optional inputs they cannot take."""
@@ -83,7 +106,15 @@ class Subject:
             table = operations_of(name)
             offered[name] = [op for op in table if callable(getattr(implementation, op, None))]
             without[name] = [f"{op}.{opt}" for op in offered[name] for opt in _missing(implementation, op, table[op])]
-        return {"protocol": 1, "operations": offered, "without": without, "refused": self.refused, "together": ways()}
+        hashes = {name: _hashes(implementation) for name, implementation in self.objects.items()}
+        return {
+            "protocol": 1,
+            "operations": offered,
+            "without": without,
+            "hashes": hashes,
+            "refused": self.refused,
+            "together": ways(),
+        }
 
     def call(self, request: dict[str, Any]) -> dict[str, Any]:
         """Make one call and return its outputs by name."""
@@ -108,7 +139,7 @@ class Subject:
             named = {_parameter(method, f): inputs[f] for f in given}
             result = method(*positional, **named)
         if name in LOADERS:
-            number = len(self.handles) + 1
+            number = next(self._numbers)
             self.handles[number] = result
             return lambda: {"handle": number}
         return partial(_outputs, operation.outputs, result)
@@ -118,6 +149,12 @@ class Subject:
         if name == "decapsulate":
             return partial(_outputs, ("k",), key.decapsulate(inputs["c"]))
         return partial(_outputs, ("k", "c"), key.encapsulate())
+
+
+def _hashes(implementation: object) -> list[str]:
+    """Return the pre-hash functions that an object lists in ``hash_names``; all of FIPS 204 where it lists none."""
+    listed = getattr(implementation, "hash_names", None)
+    return [name for name in PREHASH_OID_BYTE if listed is None or name in listed]
 
 
 _ALIASES = {"rnd": ("rnd", "rnd32"), "context": ("context", "ctx"), "hash": ("hash_name", "hash")}
@@ -149,17 +186,23 @@ def _outputs(names: tuple[str, ...], result: object) -> dict[str, Any]:
     if not isinstance(values, tuple) or len(values) != len(names):
         msg = f"returned {_shape(result)} where ({', '.join(names)}) is expected"
         raise TypeError(msg)
-    checked: dict[str, Any] = {}
-    for name, value in zip(names, values, strict=True):
-        wanted: type = bool if name == "valid" else bytes
-        if wanted is bytes and isinstance(value, (bytearray, memoryview)):
-            checked[name] = bytes(value)
-        elif isinstance(value, wanted):
-            checked[name] = value
-        else:
-            msg = f"returned {_shape(value)} for {name}; the interface asks for {wanted.__name__}"
-            raise TypeError(msg)
-    return checked
+    return {name: _output(name, value) for name, value in zip(names, values, strict=True)}
+
+
+def _output(name: str, value: object) -> object:
+    if type(value) is bytes:
+        return value
+    wanted: type = bool if name == "valid" else bytes
+    if wanted is bool and isinstance(value, bool):
+        return value
+    if wanted is bytes and isinstance(value, (bytes, bytearray, memoryview)):
+        try:
+            return bytes(memoryview(value))
+        except (ValueError, BufferError) as error:  # a released memoryview, say; a ValueError would look like a refusal
+            msg = f"returned {_shape(value)} for {name} that cannot be read: {error}"
+            raise TypeError(msg) from error
+    msg = f"returned {_shape(value)} for {name}; the interface asks for {wanted.__name__}"
+    raise TypeError(msg)
 
 
 def _shape(value: object) -> str:
@@ -198,13 +241,13 @@ def _guarded(action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         return {"ok": action()}
     except ValueError as error:
         return {"rejected": _describe(error)}
-    except BaseException as error:  # noqa: BLE001  (vendor code may raise anything; panics of Rust are BaseException)
-        if isinstance(error, (SystemExit, KeyboardInterrupt)):
+    except BaseException as error:  # vendor code may raise anything; panics of Rust are BaseException
+        if isinstance(error, _ENDING):
             raise
         return {"error": f"{type(error).__name__}: {_describe(error)}"}
 
 
-def _describe(error: BaseException) -> str:
+def _describe(error: object) -> str:
     with contextlib.suppress(Exception):
         return str(error)[:500].encode("utf-8", "backslashreplace").decode()
     return type(error).__name__
@@ -229,21 +272,36 @@ def load(target: str, path: list[str]) -> Callable[[str], object]:
     found: Any = importlib.import_module(module)
     for part in attribute.split("."):
         found = getattr(found, part)
+    if not callable(found):
+        msg = f"{attribute} is no function but {_shape(found)}"
+        raise AdapterError(msg)
     return found  # type: ignore[no-any-return]
 
 
 def version_of(target: str) -> str:
     """Return what the adapter module's optional function ``version()`` says, or the empty string."""
     found = getattr(sys.modules[target.partition(":")[0]], "version", None)
-    return str(found()) if callable(found) else ""
+    return _describe(found()) if callable(found) else ""
 
 
-def main() -> None:
-    """Serve one host until the socket closes."""
-    channel = socket.socket(fileno=int(sys.argv[1]))
+def serve() -> None:
+    """Serve one host until the socket closes, then end without running exit hooks, which may hang."""
+    status = 1
+    try:
+        # Ctrl-C and the like from outside must look like that: the process dies of the signal, in the midst of a call.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        _serve(socket.socket(fileno=int(sys.argv[1])))
+        status = 0
+    except BaseException as error:  # noqa: BLE001  (nothing may lead to the usual end of the interpreter)
+        os.write(2, f"{type(error).__name__}: {_describe(error)}\n".encode())
+    finally:
+        os._exit(status)
+
+
+def _serve(channel: socket.socket) -> None:
     channel.set_inheritable(False)
     channel.setblocking(True)
-    buffer = FrameBuffer()
+    buffer, me = FrameBuffer(), os.getpid()
 
     def receive() -> dict[str, Any] | None:
         while (message := buffer.next()) is None:
@@ -256,22 +314,31 @@ def main() -> None:
     config = receive()
     if config is None:
         return
-    if config["die_with_parent"]:
-        die_with_parent()
-    limit_resources(config["limits"])
+    if config["parent"]:
+        die_with_parent(config["parent"])
+    greeting = _greet(config)
+    subject = greeting.pop("subject", None)
+    channel.sendall(pack(greeting))
+    while subject and (request := receive()) is not None:
+        try:
+            reply = answer(subject, request)
+        except _ENDING as error:
+            reply = {"id": request["id"], "died": f"{type(error).__name__}: {_describe(error)}"}
+        if os.getpid() != me:  # a copy that vendor code forked off and let return must not answer, too
+            return
+        channel.sendall(pack(reply))
+        if "died" in reply:
+            return
+
+
+def _greet(config: dict[str, Any]) -> dict[str, Any]:
+    """Import the implementation; return what to tell the host about it, and the ``subject`` if there is one."""
+    held = limit_resources(config["limits"])
     try:
-        factory = load(config["target"], config["path"])
-        subject = Subject(factory, config["sets"])
+        subject = Subject(load(config["target"], config["path"]), config["sets"])
         version = version_of(config["target"]) if config["ask_version"] else ""
-        channel.sendall(pack({"ok": {**subject.hello(), "version": version}}))
-    except Exception as error:  # noqa: BLE001  (vendor code at import time may raise anything)
-        channel.sendall(pack({"error": f"{type(error).__name__}: {_describe(error)}"}))
-        return
-    while (request := receive()) is not None:
-        channel.sendall(pack(answer(subject, request)))
-
-
-if __name__ == "__main__":
-    main()
-    sys.stdout.flush()
-    os._exit(0)  # no vendor exit hook may hang a worker that has done its work
+        return {"ok": {**subject.hello(), "version": version, "limits": held}, "subject": subject}
+    except AdapterError as error:
+        return {"error": _describe(error)}
+    except BaseException as error:  # noqa: BLE001  (vendor code at import time may raise anything)
+        return {"error": f"{type(error).__name__}: {_describe(error)}"}

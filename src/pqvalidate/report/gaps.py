@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from pqvalidate.report.terminal import Page
 from pqvalidate.report.words import short_names
+
+if TYPE_CHECKING:  # rich is for the terminal; Markdown does without
+    from pqvalidate.report.terminal import Page
 
 _MANY = 8
 _NOT_OFFERED = "the implementation does not offer "
@@ -44,7 +47,8 @@ def missing(why: str) -> str:
     """Return the planner's reason shortly: ``sign and sign.context`` are not offered becomes ``sign with context``."""
     if not why.startswith(_NOT_OFFERED):
         return why
-    return " or ".join(_with_inputs(need) for need in why.removeprefix(_NOT_OFFERED).split(" or "))
+    needs = why.removeprefix(_NOT_OFFERED).split(" or ")
+    return " or ".join(dict.fromkeys(_with_inputs(need) for need in needs))
 
 
 def _with_inputs(need: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pqvalidate.report.terminal import Page
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # rich is for the terminal; JUnit and Markdown do without
+    from pqvalidate.report.terminal import Page
 
 
 def titled(name: str, version: str) -> str:

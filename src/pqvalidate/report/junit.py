@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from xml.sax.saxutils import escape, quoteattr
 
 from pqvalidate.report.findings import Finding
+from pqvalidate.report.identity import titled
 from pqvalidate.report.model import Result, RunReport, counts_as_failure
 from pqvalidate.report.words import REASONS, printable, sentence
 from pqvalidate.verdict import Decision
@@ -31,7 +32,7 @@ def render(report: RunReport) -> str:
     parts.append(_decision(report))
     ended = [_kind(result) for result in report.results]
     attributes = {
-        "name": f"pqvalidate: {report.iut.name} {report.iut.version}",
+        "name": f"pqvalidate: {titled(report.iut.name, report.iut.version)}",
         **_totals([*ended, _DECIDED[report.decision]]),
         "time": _seconds(report.circumstances.duration_ns),
     }
@@ -86,7 +87,7 @@ def _ending(result: Result) -> Iterable[str]:
         attributes = {"message": result.finding.summary, "type": result.severity}
         yield f"   <failure{_attributes(attributes)}>{_text(_explained(result.finding))}</failure>"
     elif result.finding:
-        told = f"Advisory, no failure: {result.finding.summary}\n{_explained(result.finding)}"
+        told = f"Advisory, no failure: {printable(result.finding.summary)}\n{_explained(result.finding)}"
         yield f"   <system-out>{_text(told)}</system-out>"
 
 
@@ -103,7 +104,7 @@ def _explained(finding: Finding) -> str:
 
 def _decision(report: RunReport) -> str:
     why = {"message": sentence(report.why), "type": report.decision}
-    ending = {"conforms": f"   <system-out>{_text(sentence(report.why))}</system-out>",
+    ending = {"conforms": f"   <system-out>{_text(printable(sentence(report.why)))}</system-out>",
               "does-not-conform": f"   <failure{_attributes(why)}/>",
               "undecided": f"   <error{_attributes(why)}/>"}[report.decision]  # fmt: skip
     wrong = [row.control for row in report.controls if row.expected != row.seen]

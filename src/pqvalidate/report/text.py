@@ -217,10 +217,10 @@ def _controls(page: Page, report: RunReport) -> None:
 
 def _closing(page: Page, report: RunReport) -> None:
     page.heading("Record")
-    page.line(("seed    ", "dim"), report.seed, indent=2)
-    page.line(("facts   ", "dim"), report.facts_digest, indent=2)
-    page.line(("bundle  ", "dim"), report.bundle or "not kept", indent=2)
-    page.line(("tool    ", "dim"), report.tool, indent=2)
+    page.line(("seed   ", "dim"), report.seed, indent=2)
+    page.line(("facts  ", "dim"), report.facts_digest, indent=2)
+    page.line(("bundle ", "dim"), report.bundle or "not kept", indent=2)
+    page.line(("tool   ", "dim"), report.tool, indent=2)
     commands = next_commands(report)
     if commands:
         page.heading("Next")

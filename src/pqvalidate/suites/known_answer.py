@@ -55,7 +55,9 @@ class _Select:
         found = [case for case in self._all(asking) if _offers_hash(case, asking)]
         if self.ask:
             found = list(_asked_of(found, next(op for op in self.ask if op in asking.operations)))
-        return _few(found) if asking.depth == "quick" else found
+        uses = Counter(case.id for case in found)
+        chosen = _few(found) if asking.depth == "quick" else found
+        return [_with_operation(case) if uses[case.id] > 1 else case for case in chosen]
 
     def gaps(self, asking: Asking) -> str:
         """Say which pre-hash functions the implementation lacks, and how many published cases therefore go unasked."""
@@ -80,14 +82,21 @@ def _asked_of(cases: Sequence[Case], operation: str) -> Iterator[Case]:
         "sign_deterministic_from_seed": ("seed", "message", "context"),
     }  # fmt: skip
     seen: set[tuple[Value, ...]] = set()
+    names: set[str] = set()
     for case in cases:
         size = parameter_set(case.parameter_set).output
         spare: dict[str, Value] = {"m": bytes(32), "c": bytes(size), "context": b""}
         inputs = {name: case.inputs.get(name, spare.get(name, b"")) for name in fill[operation]}
-        if tuple(inputs.values()) not in seen:
+        if tuple(inputs.values()) not in seen and case.id not in names:
             seen.add(tuple(inputs.values()))
+            names.add(case.id)
             expect = case.expect if isinstance(case.expect, bool) else True
             yield msgspec.structs.replace(case, operation=operation, inputs=inputs, expect=expect)
+
+
+def _with_operation(case: Case) -> Case:
+    """Add the operation to the name of a case that one vector gives for several operations: a name means one case."""
+    return msgspec.structs.replace(case, id=f"{case.id}/{case.operation}")
 
 
 def _few(cases: Sequence[Case]) -> list[Case]:

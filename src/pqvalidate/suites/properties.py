@@ -256,7 +256,7 @@ def _check(
 
 
 def _detects(cases: int) -> str:
-    """n cases miss a fault of probability p per case with (1 - p)^n, which is 5 % at p = 3/n."""
+    """Say it: n cases miss a fault of probability p per case with (1 - p)^n, which is 5 % at p = 3/n."""
     return f"a fault of probability 2^-{math.log2(cases / 3):.1f} per operation with 95 %"
 
 

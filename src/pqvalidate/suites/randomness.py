@@ -18,7 +18,7 @@ from pqvalidate.suites import Asking, Asks, CaseResult, Check, Compute, Script
 from pqvalidate.suites.expectations import PASS, expect_acceptance, failed
 from pqvalidate.suites.tape import Tape
 
-_DRAWS = {"quick": 257, "standard": 1_024, "full": 16_384}
+_DRAWS = {"quick": 33, "standard": 1_024, "full": 16_384}
 _PROCESSES, _PER_PROCESS, _COPIES = 4, 4, 8
 _FEWEST_DIFFERING_BITS = 60
 """Two random values of 32 bytes differ in fewer bits with probability below 2^-55."""
@@ -40,12 +40,12 @@ def _one_case(asking: Asking) -> Sequence[Draws]:
     return [Draws(f"draws/{count}", count)]
 
 
-def _processes(asking: Asking) -> Sequence[Draws]:  # noqa: ARG001
-    return [Draws(f"processes/{_PROCESSES}", _PER_PROCESS)]
+def _processes(asking: Asking) -> Sequence[Draws]:
+    return [Draws(f"processes/{_PROCESSES}", _PER_PROCESS)] if asking.depth != "quick" else []
 
 
-def _copies(asking: Asking) -> Sequence[Draws]:  # noqa: ARG001
-    return [Draws("forked-copies/2", _COPIES)]
+def _copies(asking: Asking) -> Sequence[Draws]:
+    return [Draws("forked-copies/2", _COPIES)] if asking.depth != "quick" else []
 
 
 def weakness(values: Sequence[bytes], what: str) -> str:

@@ -14,11 +14,14 @@ from pqvalidate.evidence import Severity
 from pqvalidate.oracle import mldsa, mlkem
 from pqvalidate.oracle.messages import message_prime
 from pqvalidate.suites import Asking, Asks, CaseResult, Check, Compute, Script
+from pqvalidate.suites.conversation import Ask, converse
 from pqvalidate.suites.expectations import PASS, expect_answer, expect_values, failed
 from pqvalidate.suites.tape import Tape
 
-_KEYS = 8
+_KEYS = {"quick": 3, "standard": 8, "full": 8}
 _CASES = {"quick": 1, "standard": 8, "full": 64}
+_SEQUENCES = {"quick": 0, "standard": 25, "full": 200}
+_LONGEST = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ def _cases(asking: Asking) -> Sequence[Meeting]:
     return [Meeting(f"drawn/{number}", number) for number in range(_CASES[asking.depth])]
 
 
+def _longer_cases(asking: Asking) -> Sequence[Meeting]:
+    """Return the same cases; none at depth quick, where loading Hypothesis would take longest of all."""
+    return _cases(asking) if _SEQUENCES[asking.depth] else []
+
+
 def _known(case: Meeting, asking: Asking) -> Asks[list[Known]]:
     """Return (through the script) calls with known answers under several keys, the keys taking turns."""
     tape = Tape(asking, "state", case.number)
@@ -57,13 +65,14 @@ def _known(case: Meeting, asking: Asking) -> Asks[list[Known]]:
 
 def _known_kem(tape: Tape, asking: Asking) -> Asks[list[Known]]:
     name, operations = asking.parameter_set, asking.operations
-    seeds, ms = [tape.read(64) for _ in range(_KEYS)], [tape.read(32) for _ in range(_KEYS)]
+    count = _KEYS[asking.depth]
+    seeds, ms = [tape.read(64) for _ in range(count)], [tape.read(32) for _ in range(count)]
     keys = yield [Compute(mlkem.keygen, name, (seed,)) for seed in seeds]
     made = yield [Compute(mlkem.encapsulate, name, (ek, m)) for (ek, _), m in zip(keys, ms, strict=True)]
     bad = [bytes([c[0] ^ 1]) + c[1:] for _, c in made]
     rejected = yield [Compute(mlkem.decapsulate, name, (dk, c)) for (_, dk), c in zip(keys, bad, strict=True)]
     found: list[Known] = []
-    for turn in range(_KEYS):
+    for turn in range(count):
         (ek, dk), (k, c) = keys[turn], made[turn]
         offered: list[tuple[str, dict[str, bytes], dict[str, bytes]]] = [
             ("keygen_from_seed", {"seed": seeds[turn]}, {"ek": ek, "dk": dk}),
@@ -79,7 +88,8 @@ def _known_kem(tape: Tape, asking: Asking) -> Asks[list[Known]]:
 
 def _known_signature(tape: Tape, asking: Asking) -> Asks[list[Known]]:
     name, operations = asking.parameter_set, asking.operations
-    seeds, messages = [tape.read(32) for _ in range(_KEYS)], [tape.read(40) for _ in range(_KEYS)]
+    count = _KEYS[asking.depth]
+    seeds, messages = [tape.read(32) for _ in range(count)], [tape.read(40) for _ in range(count)]
     keys = yield [Compute(mldsa.keygen, name, (seed,)) for seed in seeds]
     plain = parameter_set(name).algorithm == "Dilithium"
     framed = [message if plain else message_prime(message, b"") for message in messages]
@@ -87,7 +97,7 @@ def _known_signature(tape: Tape, asking: Asking) -> Asks[list[Known]]:
         Compute(mldsa.sign_internal, name, (sk, m, bytes(32))) for (_, sk), m in zip(keys, framed, strict=True)
     ]
     found: list[Known] = []
-    for turn in range(_KEYS):
+    for turn in range(count):
         (pk, sk), message, signature = keys[turn], messages[turn], made[turn]
         other = messages[turn - 1]
         offered: list[tuple[str, dict[str, bytes], dict[str, bytes] | bool]] = [
@@ -140,6 +150,47 @@ def _order(case: Meeting, asking: Asking) -> Script:
     return PASS
 
 
+def _sequences(case: Meeting, asking: Asking) -> Script:
+    """Any sequence of calls, some of them repeated, must give every call its own answer.
+
+    Hypothesis draws the sequences, and shrinks one that fails to the shortest that still does; it is the witness.
+    """
+    known = yield from _known(case, asking)
+    number = int.from_bytes(Tape(asking, "sequences", case.number).read(8), "little")
+    return (yield from converse(lambda ask: _search(known, ask, number, _SEQUENCES[asking.depth])))
+
+
+def _search(known: Sequence[Known], ask: Ask, number: int, examples: int) -> CaseResult:
+    """Let Hypothesis look for a sequence that goes wrong, and return what its shortest one shows."""
+    from hypothesis import HealthCheck, given, seed, settings  # noqa: PLC0415  (costs a quarter of a second)
+    from hypothesis import strategies as st  # noqa: PLC0415
+
+    last: list[CaseResult] = []
+
+    @seed(number)
+    @settings(max_examples=examples, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(st.integers(0, len(known) - 1), min_size=1, max_size=_LONGEST))
+    def every_call_gets_its_own_answer(order: list[int]) -> None:
+        for at, (one, reply) in enumerate(zip(order, ask([known[index].call for index in order]), strict=True)):
+            result = known[one].judge(reply)
+            if result.outcome != "pass":
+                steps = " ; ".join(f"{known[index].call.operation} #{index}" for index in order[: at + 1])
+                data = {**result.data, "sequence": steps}
+                why = f"in a sequence: {result.why}"
+                last[:] = [CaseResult(outcome="fail", why=why, fault=result.fault, data=data)]
+                raise _WrongAnswerError
+
+    try:
+        every_call_gets_its_own_answer()
+    except _WrongAnswerError:
+        return last[0]
+    return PASS
+
+
+class _WrongAnswerError(Exception):
+    """A sequence went wrong; Hypothesis shrinks what raises it."""
+
+
 def _buffers(case: Meeting, asking: Asking) -> Script:
     """Inputs given as bytearray or memoryview must be refused or give the right answer, never a wrong one."""
     known = yield from _known(case, asking)
@@ -162,7 +213,7 @@ _NEEDS = {
 
 def _check(
     name: str, family: str, clause: str, kind: str, environment: str, script: Callable[[Meeting, Asking], Script],
-    effect: str, severity: Severity = "high",
+    effect: str, severity: Severity = "high", cases: Callable[[Asking], Sequence[Meeting]] = _cases,
 ) -> Check:  # fmt: skip
     extra = {environment} if environment else set()
     return Check(
@@ -173,7 +224,7 @@ def _check(
         explain=(script.__doc__ or "").strip(),
         effect=effect,
         needs=tuple(frozenset({operation, *extra}) for operation in _NEEDS[kind].split()),
-        cases=_cases,
+        cases=cases,
         script=script,
         severity=severity,
     )
@@ -186,6 +237,7 @@ _WRONG = "A wrong result is returned without a word."
 def _family(prefix: str, family: str, clause: str, kind: str) -> tuple[Check, ...]:
     return (
         _check(f"{prefix}/order", family, clause, kind, "", _order, _MIXED),
+        _check(f"{prefix}/sequences", family, clause, kind, "", _sequences, _MIXED, cases=_longer_cases),
         _check(f"{prefix}/kept-results", family, clause, kind, "env:kept", _kept, _MIXED),
         _check(f"{prefix}/buffers", family, clause, kind, "env:memoryview", _buffers, _WRONG),
         _check(f"{prefix}/threads", family, clause, kind, "env:threads", _threads, _MIXED, "advisory"),

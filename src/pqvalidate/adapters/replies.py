@@ -1,0 +1,85 @@
+"""Calls as they travel to the worker, and its replies: believed only in the shape of the operation that was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Call, Fault, Ok, Rejected, Reply
+from pqvalidate.algorithms import PARAMETER_SETS
+
+_LONGEST_OUTPUT = 1 << 21
+"""No output of any algorithm comes near; a longer one is a fault and is not kept."""
+_LONGEST_TEXT = 500
+_OUTPUT_TYPES: dict[str, type] = {"valid": bool, "handle": int}
+
+
+def wire(call: Call) -> dict[str, Any]:
+    """Return a call as a request without its id."""
+    if call.operation == "together":
+        return {"op": "together", "how": call.inputs["how"], "calls": [wire(inner) for inner in call.inputs["calls"]]}
+    return {"op": call.operation, "set": call.parameter_set, "in": dict(call.inputs)}
+
+
+def reply_to(message: dict[str, Any], number: int, call: Call | dict[str, Any]) -> Reply:
+    """Return the reply in a message to request ``number``; what is no reply to ``call`` is a protocol fault."""
+    if message.get("id") != number:
+        return Fault("protocol", f"a reply carries id {printable(message.get('id'))}, expected {number}")
+    if "died" in message:
+        return Fault("crash", f"ended by {printable(message['died'])}")
+    reply = reply_of(message)
+    misfit = _misfit(call, reply) if isinstance(call, Call) else ""
+    return Fault("protocol", misfit) if misfit else reply
+
+
+def reply_of(message: dict[str, Any]) -> Reply:
+    """Return the reply that a message is; the replies inside that of ``together`` become replies, too."""
+    if isinstance(values := message.get("ok"), dict):
+        return Ok({**values, "replies": _nested(values["replies"])} if "replies" in values else values)
+    if "rejected" in message:
+        return Rejected(printable(message["rejected"]))
+    if "error" in message:
+        return Fault("exception", printable(message["error"]))
+    return Fault("protocol", "a reply holds neither ok, rejected nor error")
+
+
+def _nested(values: Any) -> Any:  # noqa: ANN401  (a list of replies, or of lists of them)
+    if isinstance(values, list):
+        return [_nested(value) for value in values]
+    return reply_of(values) if isinstance(values, dict) else Fault("protocol", "a reply is no map")
+
+
+def _misfit(call: Call, reply: Reply) -> str:
+    """Return what keeps a reply from being one to ``call``: names, types and lengths of its outputs; or nothing."""
+    if not isinstance(reply, Ok):
+        return ""
+    if call.operation == "together":
+        return _misfits(call, reply.values)
+    table = KEM_OPERATIONS if PARAMETER_SETS[call.parameter_set].kind == "kem" else SIGNATURE_OPERATIONS
+    names = table[call.operation].outputs
+    if set(reply.values) != set(names):
+        return f"a reply holds {printable(', '.join(map(str, reply.values)))} where {', '.join(names)} is expected"
+    for name in names:
+        value = reply.values[name]
+        if not isinstance(value, _OUTPUT_TYPES.get(name, bytes)):
+            return f"a reply holds a value of type {type(value).__name__} as {name}"
+        if isinstance(value, bytes) and len(value) > _LONGEST_OUTPUT:
+            return f"a reply holds {len(value)} bytes as {name}"
+    return ""
+
+
+def _misfits(call: Call, values: Mapping[str, Any]) -> str:
+    calls, replies = call.inputs["calls"], values.get("replies")
+    for copy in replies if call.inputs["how"] == "fork" and isinstance(replies, list) else [replies]:
+        if not isinstance(copy, list) or len(copy) != len(calls):
+            return f"a reply to {len(calls)} calls does not hold one for each"
+        for inner, reply in zip(calls, copy, strict=True):
+            if misfit := "a reply is no map" if isinstance(reply, list) else _misfit(inner, reply):
+                return misfit
+    return ""
+
+
+def printable(value: object) -> str:
+    """Return at most 500 characters of a text from outside, on one line and without control characters."""
+    plain = "".join(c if c.isprintable() else " " for c in str(value)[: 2 * _LONGEST_TEXT])
+    return " ".join(plain.split())[:_LONGEST_TEXT]

@@ -1,0 +1,249 @@
+"""The audit of hedged signers: we hold the private key, so each signature shows how it was made.
+
+A signer that draws its own randomness cannot be compared to the byte. But z - c s1 is the mask y of FIPS 204 algorithm
+7, and from y follows all that the signing loop computed: which bounds held, which hints were due, and whether masks are
+uniform and fresh.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from itertools import islice
+from typing import Any
+
+from pqvalidate.adapters.interface import Call, Fault, Ok, Rejected, Value
+from pqvalidate.oracle import audit, mldsa
+from pqvalidate.oracle.audit import Opened
+from pqvalidate.oracle.dsa_steps import PARAMETERS, hash_h
+from pqvalidate.oracle.mask_statistics import MaskStatistics, Repeats
+from pqvalidate.oracle.messages import message_prime
+from pqvalidate.suites import Asking, CaseResult, Check, Compute, Script
+from pqvalidate.suites.expectations import PASS, expect_acceptance, failed
+from pqvalidate.suites.tape import Drawn, Tape, campaign
+
+_COUNTS = {"quick": 32, "standard": 2_048, "full": 65_536}
+_KNOWN_COUNTS = {"quick": 8, "standard": 64, "full": 1_024}
+_BLOCK = 256
+_ZERO_RND = bytes(32)  # FIPS 204 section 3.4: the deterministic variant
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A case: so many signatures under one key, looked at together."""
+
+    id: str
+    count: int
+    flags: tuple[str, ...] = ()
+
+
+def _one_run(asking: Asking) -> Sequence[Run]:
+    count = _COUNTS[asking.depth]
+    return [Run(f"signatures/{count}", count)]
+
+
+@lru_cache(maxsize=64)
+def _key(name: str, seed: bytes) -> tuple[bytes, bytes]:
+    return mldsa.keygen(name, [seed])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A call for a signature, with the mu and, if we know it, the rnd that the signer must use."""
+
+    call: Call
+    sk: bytes
+    mu: bytes
+    rnd: bytes | None
+
+
+def _question(asking: Asking, operation: str, seed: bytes, message: bytes, rnd: bytes) -> _Question:
+    """Return how to ask for a signature of ``message`` (64 bytes, so that it can stand for mu, too)."""
+    name = asking.parameter_set
+    _, sk = _key(name, seed)
+    kind = operation.removesuffix("_from_seed")
+    framed = message if kind == "sign_internal" else message_prime(message)
+    mu = message if kind == "sign_mu" else hash_h(sk[64 : 64 + PARAMETERS[name].tr] + framed)
+    field = {"sign_mu": "mu", "sign_internal": "m_prime"}.get(kind, "message")
+    inputs: dict[str, Value] = {"seed": seed} if operation.endswith("_from_seed") else {"sk": sk}
+    inputs[field] = message
+    known = _ZERO_RND if kind == "sign_deterministic" else None
+    if kind in ("sign_with_rnd", "sign_internal") or (kind == "sign_mu" and f"{operation}.rnd" in asking.operations):
+        inputs["rnd"] = known = rnd
+    return _Question(Call(operation=operation, parameter_set=name, inputs=inputs), sk, mu, known)
+
+
+def _drawn(case: Drawn, asking: Asking, what: str, operations: Sequence[str]) -> _Question:
+    """Return the question of a campaign's case; 256 cases share a key."""
+    tape = Tape(asking, f"audit {what}", case.number)
+    seed = Tape(asking, "audit key", case.number // _BLOCK).read(32)
+    return _question(asking, _offered(asking, operations), seed, tape.read(64), tape.read(32))
+
+
+def _offered(asking: Asking, operations: Sequence[str]) -> str:
+    return next(operation for operation in operations if operation in asking.operations)
+
+
+def _signature(values: Any) -> bytes:  # noqa: ANN401  (the outputs of a reply)
+    value = values.get("signature")
+    return value if isinstance(value, bytes) else b""
+
+
+def _bounds(case: Drawn, asking: Asking, operations: Sequence[str]) -> Script:
+    """Each signature must keep every rule of the signing loop: y, z, r0, c t0 and hints in bounds, and c~ exact."""
+    asked = _drawn(case, asking, "bounds", operations)
+    heavy = "seed" not in asked.call.inputs and case.number % _HEAVY_EVERY == _HEAVY_EVERY - 1
+    if heavy:
+        asked = _with_heavy_t0(asked)
+    (reply,) = yield [asked.call]
+    if heavy and (isinstance(reply, Rejected) or (isinstance(reply, Fault) and reply.kind == "exception")):
+        return PASS  # no public key fits to this private key, so a signer may notice and refuse
+    if not isinstance(reply, Ok):
+        return expect_acceptance(reply, asked.call.inputs)
+    signature = _signature(reply.values)
+    (opened,) = yield [Compute(audit.open_signatures, asking.parameter_set, (asked.sk, asked.mu, signature))]
+    if not opened.broken:
+        return PASS
+    return failed("; ".join(opened.broken), asked.call.inputs, reply.values)
+
+
+_HEAVY_EVERY = 4
+"""Every fourth case signs with a key whose t0 is at its limits: the bounds on c t0 and on hints hardly matter else."""
+
+
+def _with_heavy_t0(asked: _Question) -> _Question:
+    sk = _heavy(asked.call.parameter_set, asked.sk)
+    call = Call(
+        operation=asked.call.operation, parameter_set=asked.call.parameter_set, inputs={**asked.call.inputs, "sk": sk}
+    )
+    return replace(asked, call=call, sk=sk)  # tr is the same, and so is mu
+
+
+@lru_cache(maxsize=64)
+def _heavy(name: str, sk: bytes) -> bytes:
+    return audit.with_heavy_t0(name, sk, sk[:32])
+
+
+def _origin(case: Drawn, asking: Asking, operations: Sequence[str]) -> Script:
+    """With known randomness the mask must be ExpandMask(rho'', kappa), kappa advancing by l from attempt to attempt."""
+    asked = _drawn(case, asking, "origin", operations)
+    (reply,) = yield [asked.call]
+    if not isinstance(reply, Ok):
+        return expect_acceptance(reply, asked.call.inputs)
+    arguments = asked.sk, asked.mu, asked.rnd or _ZERO_RND, _signature(reply.values)
+    (why,) = yield [Compute(audit.mask_origins, asking.parameter_set, arguments)]
+    return failed(why, asked.call.inputs, reply.values) if why else PASS
+
+
+_Opening = Generator[Sequence[Call] | Sequence[Compute], Sequence[Any], list[Opened] | CaseResult]
+
+
+def _open_all(questions: Sequence[_Question], asking: Asking, *, once: bool = False) -> _Opening:
+    """Have a block of signatures made and opened; with ``once``, a signer that always gives the same gave one."""
+    replies = yield [question.call for question in questions]
+    made: list[tuple[bytes, bytes]] = []
+    for question, reply in zip(questions, replies, strict=True):
+        if not isinstance(reply, Ok):
+            return expect_acceptance(reply, question.call.inputs)
+        made.append((question.mu, _signature(reply.values)))
+    if once and len(set(made)) == 1:
+        made = made[:1]
+    (opened,) = yield [Compute(audit.open_block, asking.parameter_set, (questions[0].sk, tuple(made)))]
+    found: list[Opened] = opened
+    wrong = next((n for n, one in enumerate(found) if not one.y.size), None)
+    if wrong is not None:
+        return failed(found[wrong].broken[0], questions[wrong].call.inputs, {"signature": made[wrong][1]})
+    return found
+
+
+def _questions(asking: Asking, operation: str, what: str, count: int) -> Iterator[_Question]:
+    """Yield questions under one key: a new message each."""
+    seed = Tape(asking, f"audit {what} key", 0).read(32)
+    for number in range(count):
+        tape = Tape(asking, f"audit {what}", number)
+        yield _question(asking, operation, seed, tape.read(64), tape.read(32))
+
+
+def _blocks(questions: Iterator[_Question]) -> Iterator[list[_Question]]:
+    while block := list(islice(questions, _BLOCK)):
+        yield block
+
+
+def _mask(case: Run, asking: Asking, operations: Sequence[str]) -> Script:
+    """Over many signatures the masks must be uniform, bit by bit and place by place, and z fill its whole range."""
+    statistics = MaskStatistics(PARAMETERS[asking.parameter_set])
+    for block in _blocks(_questions(asking, _offered(asking, operations), "mask", case.count)):
+        opened = yield from _open_all(block, asking)
+        if isinstance(opened, CaseResult):
+            return opened
+        statistics.add(opened)
+    found = list(statistics.objections())
+    return failed("; ".join(found), {"signatures": str(case.count)}, {}) if found else PASS
+
+
+def _repeats(case: Run, asking: Asking, operations: Sequence[str]) -> Script:
+    """No part of a mask may occur twice: within a signature, between messages, or between signatures of one message."""
+    seen, operation = Repeats(PARAMETERS[asking.parameter_set]), _offered(asking, operations)
+    other = _blocks(_questions(asking, operation, "repeats", case.count // 2))
+    for block in other:
+        opened = yield from _open_all(block, asking)
+        if isinstance(opened, CaseResult):
+            return opened
+        if found := seen.add(opened):
+            return failed(found, {"signatures": str(seen.count)}, {})
+    left, fixed = case.count - case.count // 2, next(_questions(asking, operation, "one message", 1))
+    if fixed.rnd is not None:
+        return PASS  # with known randomness equal questions have equal answers
+    opened = yield from _open_all([fixed] * left, asking, once=True)
+    if isinstance(opened, CaseResult):
+        return opened
+    found = seen.add(opened)
+    return failed(f"of one message: {found}", {**fixed.call.inputs, "signatures": str(left)}, {}) if found else PASS
+
+
+_HEDGED = ("sign", "sign_mu", "sign_internal", "sign_with_rnd", "sign_deterministic")
+_KNOWN = ("sign_with_rnd", "sign_deterministic", "sign_internal")
+_RECOVERED = (
+    " Whoever holds the private key can do so for any signer. Deviations here have given keys away within a second of"
+    " computing (D. J. Bernstein, Exploiting ML-DSA bugs, June 2026; C2SP/wycheproof issues 193 and 242)."
+)
+_LEAK = "Signatures betray the private key, at once or after many."
+
+
+def _detects(cases: int) -> str:
+    """Of n signatures none shows a fault of probability p in (1 - p)^n of all runs: 5 % at p = 3/n."""
+    return f"a fault that shows in one signature with probability 2^-{math.log2(cases / 3):.1f} with 95 %"
+
+
+def _no_detects(_cases: int) -> str:
+    return ""
+
+
+def _rows(
+    what: str, clause: str, script: Callable[[Any, Asking, Sequence[str]], Script], operations: Sequence[str],
+    cases: Callable[[Asking], Sequence[Any]], cannot: str, detects: Callable[[int], str] = _no_detects,
+) -> Iterator[Check]:  # fmt: skip
+    for suffix, also in (("", ""), ("_from_seed", " The key is given as its seed.")):
+        named = [f"{operation}{suffix}" for operation in operations]
+        yield Check(
+            name=f"ml-dsa/audit-{what}{'-seed' if suffix else ''}", suite="audit", algorithm="ML-DSA", clause=clause,
+            explain=(script.__doc__ or "").strip() + _RECOVERED + cannot + also, effect=_LEAK,
+            needs=tuple(frozenset({operation}) for operation in named), cases=cases,
+            script=partial(script, operations=named),
+            severity="critical", detects=detects,
+        )  # fmt: skip
+
+
+CHECKS: tuple[Check, ...] = (
+    *_rows("bounds", "FIPS 204 §6.2, algorithm 7 lines 20-28", _bounds, _HEDGED, campaign(_COUNTS),
+           " It cannot see a signer that throws good signatures away.", _detects),
+    *_rows("origin", "FIPS 204 §6.2, algorithm 7 lines 7, 11 and 31", _origin, _KNOWN, campaign(_KNOWN_COUNTS),
+           " It cannot be asked of a signer that only draws its own randomness."),
+    *_rows("mask", "FIPS 204 §7.3, algorithm 34", _mask, _HEDGED, _one_run,
+           " It cannot see a generator that is predictable and yet uniform."),
+    *_rows("repeats", "FIPS 204 §6.2, algorithm 7 lines 7 and 11", _repeats, _HEDGED, _one_run,
+           " It cannot see repeats that are rarer than the square of the number of signatures shows."),
+)  # fmt: skip
+"""Audits of signers with expanded keys, and with keys given as seeds."""

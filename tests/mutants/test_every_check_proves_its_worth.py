@@ -1,0 +1,88 @@
+"""House rules: each check has a mutant that it kills, at every depth, and passes the reference on every set."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import pytest
+
+from pqvalidate import vectors
+from pqvalidate.adapters.interface import Call, Ok, Reply
+from pqvalidate.algorithms import ML_KEM, PARAMETER_SETS
+from pqvalidate.controls import KILLED_BY, MUTANTS, InProcess, reference, run_controls
+from pqvalidate.evidence import Depth
+from pqvalidate.mutants import Make
+from pqvalidate.oracle import kem_steps, mlkem
+from pqvalidate.scheduler import window
+from pqvalidate.suites import all_checks
+from tests.mutants.matrix import matrix, plan_for, repeatable
+
+CHECKS = {check.name: check for check in all_checks()}
+
+
+def test_every_check_has_a_mutant_of_its_own_algorithm() -> None:
+    assert set(KILLED_BY) == set(CHECKS)
+    assert [c for c, what in KILLED_BY.items() if CHECKS[c].algorithm not in MUTANTS[what].algorithms] == []
+
+
+def test_no_check_has_two_mutants_as_control() -> None:
+    proven = [check for mutant in MUTANTS.values() for check in mutant.proves.split()]
+    assert sorted(proven) == sorted(set(proven))
+
+
+@pytest.mark.parametrize("depth", ["quick", "standard"])
+@pytest.mark.parametrize("name", PARAMETER_SETS)
+def test_every_control_is_judged_rightly(name: str, depth: Depth) -> None:
+    controls = run_controls(plan_for(name, depth))
+    assert [control for control in controls if control.seen != control.expected] == []
+    asked = {task.check.name for task in plan_for(name, depth).tasks if task.check.severity != "advisory"}
+    assert {control.check for control in controls} == {check for check in asked if not check.endswith("/accumulated")}
+
+
+@pytest.mark.parametrize("name", PARAMETER_SETS)
+def test_the_reference_passes_every_case_of_every_check_at_depth_quick(name: str) -> None:
+    for task in plan_for(name, "quick").tasks:
+        records = window(InProcess(repeatable(reference), name), task, task.cases, 1)
+        assert [record for record in records if record.outcome != "pass"] == []
+        assert len(records) == len(task.cases)
+
+
+def test_every_check_kills_its_mutant_in_the_matrix() -> None:
+    for check, what in KILLED_BY.items():
+        cells = {rows[what][check] for rows in matrix().values() if what in rows and check in rows[what]}
+        assert cells in ({"killed"}, {"not asked"}), (check, what)
+
+
+class _Precomputed:
+    """Answers the calls of the accumulated check from three batches, since ten thousand single ones take long."""
+
+    def __init__(self, make: Make, name: str, count: int) -> None:
+        rules = make(name).rules
+        assert isinstance(rules, kem_steps.Rules)
+        stream = hashlib.shake_128().digest(count * (96 + PARAMETER_SETS[name].output))
+        size = len(stream) // count
+        rows = [stream[n * size : (n + 1) * size] for n in range(count)]
+        self.keys = mlkem.keygen(name, [row[:64] for row in rows], rules=rules)
+        sent = mlkem.encapsulate(name, [ek for ek, _ in self.keys], [row[64:96] for row in rows], rules=rules)
+        rejected = mlkem.decapsulate(name, [dk for _, dk in self.keys], [row[96:] for row in rows], rules=rules)
+        self.answers: list[Reply] = []
+        for (ek, dk), (k, c), r in zip(self.keys, sent, rejected, strict=True):
+            self.answers += [Ok({"ek": ek, "dk": dk}), Ok({"k": k, "c": c}), Ok({"k": r})]
+
+    def ask(self, calls: Sequence[Call], most_losses: int | None = None) -> list[Reply]:
+        del most_losses
+        taken, self.answers = self.answers[: len(calls)], self.answers[len(calls) :]
+        return taken
+
+
+@pytest.mark.parametrize("name", [name for name in ML_KEM if vectors.accumulated(name)][:1])
+def test_the_accumulated_kem_check_passes_the_reference_and_kills_its_mutant(name: str) -> None:
+    (task,) = [task for task in plan_for(name, "full").tasks if task.check.name == "ml-kem/accumulated"]
+    (case,) = task.cases
+    mutant = MUTANTS[KILLED_BY["ml-kem/accumulated"]]
+    outcomes = {
+        what: [record.outcome for record in window(_Precomputed(make, name, case.count), task, [case], 1)]
+        for what, make in {"reference": reference, "mutant": mutant.make}.items()
+    }
+    assert outcomes == {"reference": ["pass"], "mutant": ["fail"]}
