@@ -1,8 +1,8 @@
 """Controls: implementations of known behaviour that the same checks judge in every run, so that silence is no pass.
 
 The reference is our own computation of the standard and must pass; each mutant has one planted fault, imitating a real
-bug, and must fail. They are our code, so they run in this process, on the cases of the plan (in a worker where a check changes
-the process itself); a control that is judged wrongly makes the whole decision undecided.
+bug, and must fail. They are our code, so they run in this process, on the cases of the plan (in a worker where a check
+changes the process itself); a control that is judged wrongly makes the whole decision undecided.
 """
 
 from __future__ import annotations
@@ -11,22 +11,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
+from pqvalidate import mutants, mutants_audit, mutants_state
 from pqvalidate.adapters.interface import Call, Ok, Reply
 from pqvalidate.adapters.session import Session, Target, reply_of, wire
 from pqvalidate.adapters.worker import Subject, answer
 from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.evidence import CaseRecord, Control
-from pqvalidate import mutants, mutants_state
 from pqvalidate.mutants import Mutant, OracleKem, OracleSignature
 from pqvalidate.planner import Planned, Task
 from pqvalidate.scheduler import Asked, window
+from pqvalidate.suites import Check
 from pqvalidate.suites.tape import Numbered
 
 _REFERENCE = "reference: our computation of the standard"
-_REFERENCE_CASES = 3
+_REFERENCE_CASES = {"quick": 1, "standard": 3, "full": 3}
 _MUTANT_SAMPLES = (1, 3, 12, 48)
 
-PLANTED: tuple[Mutant, ...] = (*mutants.PLANTED, *mutants_state.PLANTED)
+PLANTED: tuple[Mutant, ...] = (*mutants.PLANTED, *mutants_state.PLANTED, *mutants_audit.PLANTED)
 """Every planted fault that serves as a control."""
 MUTANTS: dict[str, Mutant] = {mutant.what: mutant for mutant in PLANTED}
 KILLED_BY: dict[str, tuple[str, ...]] = {
@@ -95,8 +96,9 @@ def run_controls(planned: Planned) -> tuple[Control, ...]:
 
 
 def _reference_control(task: Task) -> Control:
-    with _subject(reference, "pqvalidate.controls:reference", task) as subject:
-        outcomes = {record.outcome for record in window(subject, task, task.cases[:_REFERENCE_CASES], 1)}
+    with started(reference, "pqvalidate.controls:reference", task) as subject:
+        cases = task.cases[: _REFERENCE_CASES[task.asking.depth]]
+        outcomes = {record.outcome for record in window(subject, task, cases, 1)}
     verdict: Literal["pass", "fail"] = "pass" if outcomes == {"pass"} else "fail"
     return Control(control=_REFERENCE, check=task.check.name, expected="pass", seen=verdict)
 
@@ -110,17 +112,22 @@ def _mutant_control(task: Task) -> Control:
     what = "none is planted"
     for what in KILLED_BY.get(task.check.name, ()):
         mutant = MUTANTS[what]
-        with _subject(mutant.make, mutant.target, task) as subject:
+        with started(mutant.make, mutant.target, task) as subject:
             found = first_not_passed(subject, task)
         if found and found.outcome == "fail":
             return Control(control=f"mutant: {what}", check=task.check.name, expected="fail", seen="fail")
     return Control(control=f"mutant: {what}", check=task.check.name, expected="fail", seen="pass")
 
 
+def needs_process(check: Check) -> bool:
+    """Return whether a check changes the process that it asks, so that a control needs one of its own."""
+    return any(_NEEDS_PROCESS & need for need in check.needs)
+
+
 @contextmanager
-def _subject(make: Callable[[str], object], target: str, task: Task) -> Iterator[Asked]:
-    """Start a control: in this process, or in a worker where the check changes the process that it asks."""
-    if not any(_NEEDS_PROCESS & need for need in task.check.needs):
+def started(make: Callable[[str], object], target: str, task: Task) -> Iterator[Asked]:
+    """Start a control: in this process, or in a worker where the check needs one (``target``: ``module:callable``)."""
+    if not needs_process(task.check):
         yield InProcess(make, task.asking.parameter_set)
         return
     with Session(Target(target=target, sets=(task.asking.parameter_set,))) as session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pqvalidate.algorithms import PARAMETER_SETS, ParameterSet, nearest
+from pqvalidate.casebook import BLIND, real_cases
 from pqvalidate.controls import KILLED_BY
 from pqvalidate.errors import UsageError
 from pqvalidate.questions import QUESTIONS
@@ -58,6 +59,9 @@ def _check(check: Check) -> str:
         f"  answers   {', '.join(answers) or 'no question of its own; a failure still refutes the claim'}",
         f"  proven by planted faults: {'; '.join(KILLED_BY.get(check.name, ('none',)))}",
     ]
+    if blind := BLIND.get(check.suite):
+        lines.append(f"  cannot see: {blind}")
+    lines += [f"  seen in practice: {what} ({where})" for what, where in real_cases(check.name)]
     if check.caller_check:
         lines.append(f"  advisory where the vendor's documentation leaves the {check.caller_check} check to the caller")
     return "\n".join(lines) + "\n"

@@ -340,7 +340,7 @@ PLANTED: tuple[Mutant, ...] = (
         imitates="made up: 64 sign bits kept in a 32-bit word",
         make=dsa_with(sample_in_ball=partial(sample_in_ball, sign_bits=32)),
         proves="ml-dsa/sign-oracle ml-dsa/sign-oracle-seed ml-dsa/sign-mu-oracle ml-dsa/sign-mu-oracle-seed "
-               "dilithium/kat-verify dilithium/sign-oracle",
+               "dilithium/kat-verify dilithium/sign-oracle ml-dsa/campaign dilithium/campaign",
     ),
     Mutant(
         what="verification accepts everything", bug_class="DV12", algorithms=_SIGNATURES,

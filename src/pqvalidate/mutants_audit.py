@@ -175,7 +175,9 @@ class FlawedSigner(OracleSignature):
             )
             if within and (h.sum() <= p.omega or not loop.hints_checked):
                 z = np.clip(z, 1 - p.gamma1, p.gamma1)
-                return encode_signatures(p, Signatures([challenge], z, _first(h, p.omega), np.ones(1, dtype=np.bool_)))[0]
+                return encode_signatures(p, Signatures([challenge], z, _first(h, p.omega), np.ones(1, dtype=np.bool_)))[
+                    0
+                ]
         raise ValueError("no signature found")
 
 
@@ -232,7 +234,7 @@ _IPD = "the ML-KEM draft of 2023 (FIPS 203 ipd)"
 _DRAFT_DSA = "the ML-DSA draft of 2023 (FIPS 204 ipd)"
 _VERSIONS: tuple[Mutant, ...] = (
     Mutant(what="Kyber round 3 under the name of ML-KEM", bug_class="KA7", algorithms=_ML_KEM,
-           imitates="BouncyCastle 1.72 and other libraries of 2022", make=_kem(versions.KYBER), proves="ml-kem/version"),
+           imitates="BouncyCastle 1.72, libraries of 2022", make=_kem(versions.KYBER), proves="ml-kem/version"),
     Mutant(what="ML-KEM under the name of Kyber", bug_class="KA7", algorithms=_KYBER,
            imitates="a tester whose files named Kyber hold final answers", make=_kem(versions.ML_KEM),
            proves="kyber/version"),
@@ -245,7 +247,7 @@ _VERSIONS: tuple[Mutant, ...] = (
            make=lambda name: OtherKem(name, kem_steps.ROUND_3, versions.cut_secret(name))),
     Mutant(what="the internal interface offered as the external one", bug_class="DS5", algorithms=_ML_DSA,
            imitates="testers and libraries that sign M without 00 and the context's length",
-           make=_other("the internal interface of ML-DSA (FIPS 204 algorithms 7 and 8: neither domain byte nor context)"),
+           make=_other(versions.AS_INTERNAL),
            proves="ml-dsa/version"),
     Mutant(what="the external interface offered as the internal one", bug_class="DS5", algorithms=_ML_DSA,
            imitates="made up: the mirror image",
@@ -263,7 +265,8 @@ _VERSIONS: tuple[Mutant, ...] = (
            algorithms=_ML_DSA, imitates="made up: the hash parameter is ignored",
            make=_hashing("pure ML-DSA of the message: the pre-hash is missing")),
     Mutant(what="HashML-DSA signs the message itself where its digest belongs", bug_class="DS7", algorithms=_ML_DSA,
-           imitates="pqcrypto 1.0.0", make=_hashing("HashML-DSA that signs the message itself where its digest belongs")),
+           imitates="pqcrypto 1.0.0",
+           make=_hashing("HashML-DSA that signs the message itself where its digest belongs")),
 )  # fmt: skip
 _LOOPS: tuple[Mutant, ...] = (
     Mutant(what="sign: the bound on z is dropped", bug_class="DS2", algorithms=_ML_DSA, imitates="Wycheproof #193",
@@ -290,7 +293,7 @@ _LOOPS: tuple[Mutant, ...] = (
     Mutant(what="sign: the mask comes from a seed of 16 bits", bug_class="DS1", algorithms=_ML_DSA,
            imitates="made up: a seed cut short",
            make=_loop(seed=lambda key, rnd, mu: hash_h(hash_h(key + rnd + mu)[:2]))),
-    Mutant(what="sign: rnd has 8 bits of entropy", bug_class="E2", algorithms=_ML_DSA, imitates="made up: one byte drawn",
+    Mutant(what="sign: rnd has 8 bits of entropy", bug_class="E2", algorithms=_ML_DSA, imitates="made up: a byte drawn",
            make=_loop(seed=lambda key, rnd, mu: hash_h(key + rnd[:1] + mu))),
     Mutant(what="sign: a bit of y is stuck", bug_class="DS1", algorithms=_ML_DSA, imitates=_BERNSTEIN,
            make=_loop(expand=_masks(_stuck)), proves=_proves("mask")),

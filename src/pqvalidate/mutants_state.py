@@ -139,6 +139,12 @@ class OneSignatureBuffer(OracleSignature):
         self._buffer[:] = super().sign_deterministic(sk, message, context)
         return self._buffer  # type: ignore[return-value]
 
+    def keygen_from_seed(self, seed: bytes) -> tuple[bytes, bytes]:
+        """Write into the buffer."""
+        pk, sk = super().keygen_from_seed(seed)
+        self._buffer[:] = pk
+        return self._buffer, sk  # type: ignore[return-value]
+
 
 class BytesOnlySecret(OracleKem):
     """A ciphertext that is not of type bytes is taken for zeros."""
@@ -155,6 +161,11 @@ class BytesOnlyMessage(OracleSignature):
         """Look at the type first."""
         message = message if type(message) is bytes else b""
         return super().sign_with_rnd(bytes(sk), message, rnd, bytes(context))
+
+    def verify(self, pk: bytes, message: bytes, signature: bytes, context: bytes = b"") -> bool:
+        """Look at the type first."""
+        message = message if type(message) is bytes else b""
+        return super().verify(bytes(pk), message, bytes(signature), bytes(context))
 
 
 kem_zeros = _zeros_on_failure(OracleKem)
@@ -235,7 +246,7 @@ PLANTED: tuple[Mutant, ...] = (
         proves=_proves("order", "sequences", families=_SIGNATURES),
     ),
     Mutant(
-        what="signatures are returned in a buffer that the next call overwrites", bug_class="E7",
+        what="keys and signatures are returned in a buffer that the next call overwrites", bug_class="E7",
         algorithms=_SIGNATURES, make=OneSignatureBuffer, imitates="made up: a static buffer",
         proves=_proves("kept-results", families=_SIGNATURES),
     ),

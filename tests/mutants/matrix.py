@@ -10,14 +10,17 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import count
 from typing import Literal, TypeAlias
 
+from pqvalidate import controls
 from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS
+from pqvalidate.adapters.together import ways
 from pqvalidate.algorithms import PARAMETER_SETS, PREHASH_OID_BYTE
-from pqvalidate.controls import KILLED_BY, InProcess, first_not_passed, reference
+from pqvalidate.controls import KILLED_BY, first_not_passed, reference
 from pqvalidate.evidence import Depth, Subject
 from pqvalidate.mutants import Make, OracleKem, OracleSignature
 from pqvalidate.planner import Planned, Selection, Task, make_plan
+from pqvalidate.suites import Check
 from tests.mutants.catalogue import SETS, TRIED_ON, mutants_on
-from tests.mutants.signing import remember_signatures
+from tests.mutants.remembering import remember_the_standard
 
 Cell: TypeAlias = Literal["killed", "survived", "not asked"]
 Row: TypeAlias = dict[str, Cell]
@@ -25,22 +28,29 @@ Matrix: TypeAlias = Mapping[str, Mapping[str, Row]]
 REFERENCE = "(reference)"
 MARKS: dict[Cell, str] = {"killed": "K", "survived": ".", "not asked": " "}
 FIRST_ROUND = ("known-answer", "differential")
+AT_STANDARD = (*FIRST_ROUND, "randomness")
 _HEAD = f"""\
 K: killed, that is noticed by the check. Point: survived. Blank: not asked.
-{" and ".join(FIRST_ROUND)} checks are asked of all at depth standard; the later suites at depth quick, and
-only of the reference, of mutants that the first ones leave, and of their own controls.
+{" and ".join(FIRST_ROUND)} checks are asked of all at depth standard. The accumulated ones and the later suites are
+asked of the reference, of mutants that the others leave, and of their own controls; all but randomness at depth quick.
 """
 _TABLES = {"kem": KEM_OPERATIONS, "signature": SIGNATURE_OPERATIONS}
 # The first samples are small, since most mutants are noticed at once; the last takes the rest.
 _SAMPLES = (1, 3, 12, 48, 10_000)
-# What a control in this process can do beside calling; forks and a kernel without randomness need a worker.
-_ENVIRONMENT = ("env:kept", "env:memoryview", "env:threads", "env:restart")
+_ENVIRONMENT = tuple(f"env:{way}" for way in (*ways(), "restart"))
 
 
 def operations_of(name: str) -> tuple[str, ...]:
     """Return everything that an implementation of a parameter set can offer, with all options."""
-    table = _TABLES[PARAMETER_SETS[name].kind]
-    options = [f"{operation}.{option}" for operation, shape in table.items() for option in shape.optional]
+    row = PARAMETER_SETS[name]
+    table = _TABLES[row.kind]
+    # Dilithium round 3.1 knows no context (FIPS 204 section 5.2 brought it).
+    options = [
+        f"{operation}.{option}"
+        for operation, shape in table.items()
+        for option in shape.optional
+        if option != "context" or row.algorithm != "Dilithium"
+    ]
     return (*table, *options, *(f"hash:{hash_name}" for hash_name in PREHASH_OID_BYTE), *_ENVIRONMENT)
 
 
@@ -72,24 +82,40 @@ def repeatable(make: Make) -> Callable[[str], OracleKem | OracleSignature]:
 def row_of(name: str, what: str) -> Row:
     """Return which checks notice a mutant, or the reference.
 
-    The later suites take long on our own computation, so they are asked at depth quick, and only of the reference, of
-    mutants that the first suites leave, and of those that are their controls.
+    The later suites take long on our own computation, so they are asked of the reference, of mutants that the first
+    suites leave, and of those that are their controls, and all but that of randomness at depth quick.
     """
-    make = reference if what == REFERENCE else mutants_on(name)[what].make
+    make: Make = reference
+    target = "pqvalidate.controls:reference"
+    if what != REFERENCE:
+        make, target = mutants_on(name)[what].make, mutants_on(name)[what].target
     row: Row = {step.check: "not asked" for step in plan_for(name).plan.steps}
     for task in plan_for(name).tasks:
-        if task.check.suite in FIRST_ROUND:
-            row[task.check.name] = cell_of(make, task)
+        if asked_first(task.check):
+            row[task.check.name] = cell_of(make, target, task)
     left = "killed" not in row.values()
-    for task in plan_for(name, "quick").tasks:
-        if task.check.suite not in FIRST_ROUND and (left or KILLED_BY.get(task.check.name) == what):
-            row[task.check.name] = cell_of(make, task)
+    for task in _later(name):
+        if left or what in KILLED_BY.get(task.check.name, ()):
+            row[task.check.name] = cell_of(make, target, task)
     return row
 
 
-def cell_of(make: Make, task: Task) -> Cell:
+def _later(name: str) -> list[Task]:
+    at_standard = [t for t in plan_for(name).tasks if t.check.suite in AT_STANDARD and not asked_first(t.check)]
+    return at_standard + [task for task in plan_for(name, "quick").tasks if task.check.suite not in AT_STANDARD]
+
+
+def asked_first(check: Check) -> bool:
+    """Return whether a check is asked of every mutant; the accumulated ones take long and show little more."""
+    return check.suite in FIRST_ROUND and not check.name.endswith("/accumulated")
+
+
+def cell_of(make: Make, target: str, task: Task) -> Cell:
     """Return whether a check notices an implementation."""
-    found = first_not_passed(InProcess(repeatable(make), task.asking.parameter_set), task, _SAMPLES)
+    if controls.needs_process(task.check) and not target:
+        return "not asked"
+    with controls.started(repeatable(make), target, task) as subject:
+        found = first_not_passed(subject, task, _SAMPLES)
     if found and found.outcome != "fail":
         raise AssertionError(f"{task.check.name} broke on its own: {found.why}")
     return "killed" if found else "survived"
@@ -99,7 +125,7 @@ def cell_of(make: Make, task: Task) -> Cell:
 def matrix() -> Matrix:
     """Return the rows of all mutants by parameter set and by what is wrong; the reference is the first row."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(mp_context=context, initializer=remember_signatures) as pool:
+    with ProcessPoolExecutor(mp_context=context, initializer=remember_the_standard) as pool:
         waiting = {
             name: {what: pool.submit(row_of, name, what) for what in (REFERENCE, *mutants_on(name))}
             for name in sorted(SETS, key=lambda name: name not in TRIED_ON.values())

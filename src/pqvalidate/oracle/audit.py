@@ -67,7 +67,7 @@ def _key(name: str, sk: bytes) -> _Key:
 
 
 # Per k: polynomials of t0 at the largest size, and those left as they are; the others become 0. Hints are then close to
-# omega and, where tau 2^12 exceeds gamma2 (ML-DSA-44), c t0 close to its bound, so signing meets these rejections often.
+# omega and, where tau 2^12 exceeds gamma2 (ML-DSA-44), c t0 near its bound, so signing meets these rejections often.
 _HEAVY = {4: (2, 1), 6: (4, 0), 8: (5, 0)}
 
 

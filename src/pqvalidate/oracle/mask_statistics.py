@@ -95,7 +95,7 @@ class MaskStatistics:
         t, freedom = -log(_TAIL), _BINS - 1
         limit = freedom + 2 * sqrt(freedom * t) + 2 * t
         if total >= 64 * _BINS and statistic > limit:
-            yield f"z is not uniform: chi-square {statistic:.0f} over {_BINS} bins, at most {limit:.0f} for a sound signer"
+            yield f"z is not uniform: chi-square {statistic:.0f} over {_BINS} bins, {limit:.0f} at most if it were"
 
     def _too_strict(self) -> Iterator[str]:
         p, n = self.p, self.signatures
@@ -134,8 +134,8 @@ _THINNED = 16
 class Repeats:
     """Which stretches of masks were seen before: a fingerprint of every 16th stretch, chosen by its content.
 
-    The choice depends on the stretch alone, so a repeat is found at whatever place of whatever polynomial it stands: one
-    of a whole polynomial is missed with probability (15/16)^249 = 10^-7.
+    The choice depends on the stretch alone, so a repeat is found wherever it stands; that of a whole polynomial is
+    missed with probability (15/16)^249 = 10^-7.
     """
 
     def __init__(self, p: Parameters) -> None:

@@ -37,7 +37,7 @@ KEM_VERSIONS: dict[str, kem_steps.Rules] = {
 """Versions of the KEM by name; all have keys and ciphertexts of the same lengths."""
 
 TRUNCATED = {"512": 16, "768": 24, "1024": 32}
-"""Bytes of the Kyber round 3 secret that a widespread Java library of 2022 returned, by the number in the set's name."""
+"""Bytes of the Kyber round 3 secret that a widespread Java library of 2022 gave, by the number in the set's name."""
 
 
 def cut_secret(name: str) -> int:
@@ -103,9 +103,7 @@ _NEW = {old: new for new, old in _OLD.items()}
 
 # The draft of August 2023: no k and l in the key seed, no context (FIPS 204 appendix D). As printed, the challenge came
 # from the first 32 bytes of c~; the reference code of the time took all of it, and published answers follow that code.
-IPD = replace(
-    dsa_steps.FINAL, seed_domain=lambda _k, _l: b"", message_prime=lambda message, _context: message
-)
+IPD = replace(dsa_steps.FINAL, seed_domain=lambda _k, _l: b"", message_prime=lambda message, _context: message)
 IPD_AS_PRINTED = replace(IPD, sample_in_ball=lambda seed, tau: sample_in_ball(seed[:32], tau))
 _WITHOUT_RND = replace(dsa_steps.FINAL, mask_seed=lambda key, _rnd, mu: hash_h(key + mu))
 
@@ -122,7 +120,7 @@ def _framed(frame: Callable[[bytes, bytes], bytes]) -> Reading:
     return Reading(dsa_steps.FINAL, lambda tr, message, context: hash_h(tr + frame(message, context)))
 
 
-_INTERNAL = "the internal interface of ML-DSA (FIPS 204 algorithms 7 and 8: neither domain byte nor context)"
+AS_INTERNAL = "the internal interface of ML-DSA (FIPS 204 algorithms 7 and 8: neither domain byte nor context)"
 _IPD = "the ML-DSA draft of 2023 (FIPS 204 ipd)"
 _IPD_PRINTED = "the ML-DSA draft of 2023 (FIPS 204 ipd) with the challenge as printed"
 _NO_RND = "ML-DSA whose mask seed leaves out rnd, as in Dilithium"
@@ -133,7 +131,7 @@ PURE: Mapping[str, Reading] = {
     DILITHIUM: Reading(dsa_steps.ROUND_3_1, _bare, old=True),
     _IPD: Reading(IPD, _bare),
     _IPD_PRINTED: Reading(IPD_AS_PRINTED, _bare),
-    _INTERNAL: Reading(dsa_steps.FINAL, _bare),
+    AS_INTERNAL: Reading(dsa_steps.FINAL, _bare),
     _TR_32: Reading(dsa_steps.FINAL, lambda tr, m, ctx: hash_h(tr[:32] + message_prime(m, ctx))),
     _NO_RND: Reading(_WITHOUT_RND, _plain),
     "ML-DSA that ignores the context": _framed(lambda m, _ctx: message_prime(m)),
@@ -152,6 +150,7 @@ INTERNAL: Mapping[str, Reading] = {
     _NO_RND: Reading(_WITHOUT_RND, _bare),
 }
 """Readings of a formatted message M', by name."""
+
 
 def _given(_tr: bytes, mu: bytes, _context: bytes) -> bytes:
     return mu

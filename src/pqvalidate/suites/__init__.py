@@ -17,7 +17,7 @@ from pqvalidate.algorithms import nearest
 from pqvalidate.errors import UsageError
 from pqvalidate.evidence import Depth, Severity
 
-SUITES = ("naming", "known_answer", "differential", "state", "randomness", "accumulated", "properties")
+SUITES = ("naming", "known_answer", "differential", "state", "randomness", "audit", "accumulated", "properties")
 """Modules of this package that each hold ``CHECKS``; a new family is one file and one name here."""
 
 

@@ -18,7 +18,7 @@ from pqvalidate.suites import Asking, Asks, CaseResult, Check, Compute, Script
 from pqvalidate.suites.expectations import PASS, expect_acceptance, failed
 from pqvalidate.suites.tape import Tape
 
-_DRAWS = {"quick": 33, "standard": 1_024, "full": 16_384}
+_DRAWS = {"quick": 0, "standard": 1_024, "full": 16_384}
 _PROCESSES, _PER_PROCESS, _COPIES = 4, 4, 8
 _FEWEST_DIFFERING_BITS = 60
 """Two random values of 32 bytes differ in fewer bits with probability below 2^-55."""
@@ -37,7 +37,7 @@ class Draws:
 
 def _one_case(asking: Asking) -> Sequence[Draws]:
     count = _DRAWS[asking.depth]
-    return [Draws(f"draws/{count}", count)]
+    return [Draws(f"draws/{count}", count)] if count else []
 
 
 def _processes(asking: Asking) -> Sequence[Draws]:
