@@ -13,8 +13,10 @@ import json
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import shake_128, shake_256
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from pack import HERE, ML_KEM, Group, Json, Test, write_file
@@ -43,7 +45,7 @@ QUESTION = "Rare values give the exact answer: long samples, the largest product
 FORM = "known-kem"
 BATCH = 64
 THREE_BLOCKS = 504  # bytes of SHAKE128 output, after which an optimised SampleNTT has to squeeze again
-SEARCHED_FOR_LONG_SAMPLES = 6000
+SEARCHED_FOR_LONG_SAMPLES = 30_000
 EDGE_MESSAGES = 3
 NOISY_LIMIT = 40_000
 Values = dict[str, bytes]
@@ -107,7 +109,8 @@ def meets(f: Ints, g: Ints, *, crossed: bool) -> Bits:
     """Return, per entry of the batch, whether two factors of 3328 meet, in an even or in an odd coefficient."""
     other = g.reshape(*g.shape[:-1], -1, 2)[..., ::-1].reshape(g.shape) if crossed else g
     both = (f == Q - 1) & (other == Q - 1)
-    return both.reshape(len(both), -1).any(axis=1)
+    result: Bits = both.reshape(len(both), -1).any(axis=1)
+    return result
 
 
 def first_key(name: str, *, crossed: bool) -> Test:
@@ -125,12 +128,32 @@ def first_key(name: str, *, crossed: bool) -> Test:
 
 
 _CROSSED = {False: ", of one parity", True: ", of different parity"}
-Found = Callable[[list[bytes], list[tuple[bytes, bytes]]], Bits]
 
 
-def first_message(name: str, found: Found, flag: str, note: str) -> Test:
+def common_key(name: str) -> Values:
+    """Return the first key pair that holds a coefficient of 3328 in each of A, t and s, with a ciphertext."""
+    k = FINAL.parameters[name].k
+    for seeds in batches(name, "common key", 64):
+        pairs = mlkem.keygen(name, seeds)
+        keys = decode_encapsulation_keys([ek for ek, _ in pairs])
+        parts = (
+            keys.t_hat,
+            decode_decapsulation_keys([dk for _, dk in pairs]).s_hat,
+            sample_matrix(keys.rho, k),
+        )
+        hits = np.flatnonzero(np.logical_and.reduce([(f == Q - 1).reshape(BATCH, -1).any(axis=1) for f in parts]))
+        if hits.size:
+            return made(name, seeds[int(hits[0])], bytes(32))
+    raise AssertionError("the batches do not end")
+
+
+Messages: TypeAlias = list[bytes]
+Sent: TypeAlias = list[tuple[bytes, bytes]]
+Found: TypeAlias = Callable[[Messages, Sent], Bits]
+
+
+def first_message(base: Values, name: str, found: Found, flag: str, note: str) -> Test:
     """Return the first message under the common key whose secret and ciphertext are what is looked for."""
-    base = made(name, candidate(name, "common key", 0, 64), bytes(32))
     for ms in batches(name, "message", 32):
         sent = mlkem.encapsulate(name, [base["ek"]] * len(ms), ms)
         hits = np.flatnonzero(found(ms, sent))
@@ -140,10 +163,9 @@ def first_message(name: str, found: Found, flag: str, note: str) -> Test:
     raise AssertionError("the batches do not end")
 
 
-def products(name: str) -> Iterator[Test]:
+def products(name: str, base: Values) -> Iterator[Test]:
     """Yield tests in which 3328 meets 3328 in A s, A y, t y and s u."""
     p = FINAL.parameters[name]
-    base = made(name, candidate(name, "common key", 0, 64), bytes(32))
     key, h = decode_encapsulation_keys([base["ek"]]), hash_h(base["ek"])
     columns = sample_matrix(key.rho, p.k).swapaxes(1, 2)
     s_hat = decode_decapsulation_keys([base["dk"]]).s_hat
@@ -154,20 +176,27 @@ def products(name: str) -> Iterator[Test]:
     def u_hat(sent: list[tuple[bytes, bytes]]) -> Ints:
         return RING.ntt(decompress(decode_ciphertexts(p, [c for _, c in sent])[0], p.du))
 
+    factors: dict[str, tuple[Ints, Callable[[Messages, Sent], Ints]]] = {
+        "A y": (columns, lambda ms, _sent: y_hat(ms)[:, None]),
+        "t y": (key.t_hat, lambda ms, _sent: y_hat(ms)),
+        "s u": (s_hat, lambda _ms, sent: u_hat(sent)),
+    }
     for crossed, what in _CROSSED.items():
         yield first_key(name, crossed=crossed)
-        searches: dict[str, Found] = {
-            "A y": lambda ms, _sent, x=crossed: meets(
-                *np.broadcast_arrays(columns, y_hat(ms)[:, None]), crossed=x
-            ),
-            "t y": lambda ms, _sent, x=crossed: meets(*np.broadcast_arrays(key.t_hat, y_hat(ms)), crossed=x),
-            "s u": lambda _ms, sent, x=crossed: meets(*np.broadcast_arrays(s_hat, u_hat(sent)), crossed=x),
-        }  # fmt: skip
-        for where, found in searches.items():
-            yield first_message(name, found, "LargestProduct", f"3328 meets 3328 in {where}{what}")
+        for where, (fixed, varying) in factors.items():
+            found = partial(meeting, fixed, varying, crossed)
+            yield first_message(base, name, found, "LargestProduct", f"3328 meets 3328 in {where}{what}")
 
 
-def zero_bytes(name: str) -> Iterator[Test]:
+def meeting(
+    fixed: Ints, varying: Callable[[Messages, Sent], Ints], crossed: bool, ms: Messages, sent: Sent  # noqa: FBT001
+) -> Bits:  # fmt: skip
+    """Return for which messages a factor of the key meets one of the message, both 3328."""
+    f, g = np.broadcast_arrays(fixed, varying(ms, sent))
+    return meets(f, g, crossed=crossed)
+
+
+def zero_bytes(name: str, base: Values) -> Iterator[Test]:
     """Yield tests whose secret or ciphertext begins or ends with zero bytes, accepted and rejected."""
     searches: dict[str, Callable[[bytes, bytes], bool]] = {
         "the secret begins with a zero byte": lambda k, _c: k[0] == 0,
@@ -177,10 +206,7 @@ def zero_bytes(name: str) -> Iterator[Test]:
         "the ciphertext ends with a zero byte": lambda _k, c: c[-1] == 0,
     }
     for note, wanted in searches.items():
-        yield first_message(
-            name, lambda _ms, sent, ok=wanted: np.array([ok(k, c) for k, c in sent]), "ZeroBytes", note
-        )  # fmt: skip
-    base = made(name, candidate(name, "common key", 0, 64), bytes(32))
+        yield first_message(base, name, partial(each, wanted), "ZeroBytes", note)
     for note, place in (
         ("the rejection secret begins with a zero byte", 0),
         ("the rejection secret ends with a zero byte", 31),
@@ -198,9 +224,15 @@ def zero_bytes(name: str) -> Iterator[Test]:
         yield test(made(name, seed, m), "ZeroBytes", note)
 
 
+def each(wanted: Callable[[bytes, bytes], bool], _ms: Messages, sent: Sent) -> Bits:
+    """Return which secrets and ciphertexts are as wanted."""
+    return np.array([wanted(k, c) for k, c in sent], dtype=np.bool_)
+
+
 def groups_of(name: str) -> list[Group]:
     """Return the one group of a parameter set."""
-    tests = [*long_samples(name), *products(name), *zero_bytes(name)]
+    base = common_key(name)
+    tests = [*long_samples(name), *products(name, base), *zero_bytes(name, base)]
     return [[name, {}, {}, [[str(number), *row[1:]] for number, row in enumerate(tests, 1)]]]
 
 
@@ -214,8 +246,8 @@ def noisy_messages_of(name: str) -> dict[int, list[int]]:
         sent = mlkem.encapsulate(name, [ek] * BATCH, ms)
         w = noisy_messages(FINAL.parameters[name], FINAL, np.repeat(s_hat, BATCH, axis=0), [c for _, c in sent])
         decrypted = np.array([a == b for a, b in zip(rows(pack(compress(w, 1), 1)), ms, strict=True)])
-        for edge, numbers in found.items():
-            numbers += (start + np.flatnonzero((w == edge).any(axis=1) & decrypted)).tolist()
+        for edge in found:
+            found[edge] += (start + np.flatnonzero((w == edge).any(axis=1) & decrypted)).tolist()
         if min(len(numbers) for numbers in found.values()) >= EDGE_MESSAGES:
             break
     return {edge: numbers[:EDGE_MESSAGES] for edge, numbers in found.items()}

@@ -13,7 +13,7 @@ from pqvalidate.algorithms import ML_KEM, PARAMETER_SETS
 from pqvalidate.mutants import Make, Mutant, OracleKem, OracleSignature, kem_with
 from pqvalidate.oracle import mlkem
 from pqvalidate.oracle.batches import Ints
-from pqvalidate.oracle.kem_steps import FINAL, PARAMETERS, RING, ROUND_3, Q, compress, hash_j
+from pqvalidate.oracle.kem_steps import PARAMETERS, RING, Q, compress, hash_j
 from pqvalidate.oracle.ring import N
 from pqvalidate.oracle.sampling import Stream, sample_matrix, sample_ntt
 
@@ -170,14 +170,6 @@ def _row(
     return Mutant(what=what, bug_class=bug_class, imitates=imitates, make=make, algorithms=algorithms, sets=sets)
 
 
-_VERSIONS = (
-    _row("Kyber round 3 under the name ML-KEM", "KA7", "libraries that renamed Kyber before the standard was final",
-         lambda name: OracleKem(name, ROUND_3)),
-    _row("ML-KEM under the name Kyber", "KA7", "the same confusion the other way round",
-         lambda name: OracleKem(name, FINAL), ("Kyber",)),
-    _row("matrix transposed, as in the printed draft", "KA2", "the index order of FIPS 203 ipd; CCTV's note on it",
-         kem_with(expand_matrix=partial(sample_matrix, transposed=True)), _BOTH),
-)  # fmt: skip
 _ARITHMETIC = (
     _row("message decoding boundary off by one: 833 decodes to 0", "KA3",
          "Wycheproof #235: a RustCrypto mutant of this kind escapes all published vectors",
@@ -244,4 +236,4 @@ _STATE_AND_RANDOMNESS = (
          _caching_matrices),
 )  # fmt: skip
 
-KEM_MUTANTS: tuple[Mutant, ...] = (*_VERSIONS, *_ARITHMETIC, *_INPUTS, *_REJECTION, *_STATE_AND_RANDOMNESS)
+KEM_MUTANTS: tuple[Mutant, ...] = (*_ARITHMETIC, *_INPUTS, *_REJECTION, *_STATE_AND_RANDOMNESS)

@@ -28,15 +28,16 @@ Matrix: TypeAlias = Mapping[str, Mapping[str, Row]]
 REFERENCE = "(reference)"
 MARKS: dict[Cell, str] = {"killed": "K", "survived": ".", "not asked": " "}
 FIRST_ROUND = ("known-answer", "differential")
-AT_STANDARD = (*FIRST_ROUND, "randomness")
+# The first samples are small, since most mutants are noticed at once; the last takes the rest.
+_SAMPLES = (1, 3, 12, 48, 10_000)
+_DRAWN_SAMPLES = (1, 3, 12)  # of cases that are drawn one as good as the other
 _HEAD = f"""\
 K: killed, that is noticed by the check. Point: survived. Blank: not asked.
 {" and ".join(FIRST_ROUND)} checks are asked of all at depth standard. The accumulated ones and the later suites are
-asked of the reference, of mutants that the others leave, and of their own controls; all but randomness at depth quick.
+asked of the reference, of mutants that the others leave, and of their own controls, at depth quick if it has cases.
+Of differential checks {sum(_DRAWN_SAMPLES)} cases are asked.
 """
 _TABLES = {"kem": KEM_OPERATIONS, "signature": SIGNATURE_OPERATIONS}
-# The first samples are small, since most mutants are noticed at once; the last takes the rest.
-_SAMPLES = (1, 3, 12, 48, 10_000)
 _ENVIRONMENT = tuple(f"env:{way}" for way in (*ways(), "restart"))
 
 
@@ -82,8 +83,8 @@ def repeatable(make: Make) -> Callable[[str], OracleKem | OracleSignature]:
 def row_of(name: str, what: str) -> Row:
     """Return which checks notice a mutant, or the reference.
 
-    The later suites take long on our own computation, so they are asked of the reference, of mutants that the first
-    suites leave, and of those that are their controls, and all but that of randomness at depth quick.
+    The later suites take long on our own computation, so they are asked at depth quick, and only of the reference, of
+    mutants that the first suites leave, and of those that are their controls.
     """
     make: Make = reference
     target = "pqvalidate.controls:reference"
@@ -101,8 +102,10 @@ def row_of(name: str, what: str) -> Row:
 
 
 def _later(name: str) -> list[Task]:
-    at_standard = [t for t in plan_for(name).tasks if t.check.suite in AT_STANDARD and not asked_first(t.check)]
-    return at_standard + [task for task in plan_for(name, "quick").tasks if task.check.suite not in AT_STANDARD]
+    """Return the tasks of the later suites, at depth quick where they have cases there."""
+    quick = {task.check.name: task for task in plan_for(name, "quick").tasks}
+    later = [task for task in plan_for(name).tasks if not asked_first(task.check)]
+    return [quick.get(task.check.name, task) for task in later]
 
 
 def asked_first(check: Check) -> bool:
@@ -115,7 +118,7 @@ def cell_of(make: Make, target: str, task: Task) -> Cell:
     if controls.needs_process(task.check) and not target:
         return "not asked"
     with controls.started(repeatable(make), target, task) as subject:
-        found = first_not_passed(subject, task, _SAMPLES)
+        found = first_not_passed(subject, task, _DRAWN_SAMPLES if task.check.suite == "differential" else _SAMPLES)
     if found and found.outcome != "fail":
         raise AssertionError(f"{task.check.name} broke on its own: {found.why}")
     return "killed" if found else "survived"

@@ -151,11 +151,11 @@ def test_a_verifier_that_accepts_everything_is_given_no_name() -> None:
 def test_a_refusal_of_what_is_right_is_no_pass_and_no_name() -> None:
     class Refuses(OracleKem):
         def decapsulate(self, dk: bytes, c: bytes) -> bytes:
-            raise ValueError("not today")
+            raise ValueError(f"not today ({len(dk)} and {len(c)} bytes)")
 
     (record,) = named(InProcess(Refuses, "ML-KEM-768"), "ML-KEM-768", everything("ML-KEM-768")).values()
     assert record.outcome == "fail"
-    assert "refused (not today)" in record.why
+    assert "refused (not today" in record.why
     assert "answers as Kyber" not in record.why
 
 
@@ -187,9 +187,8 @@ def test_the_versions_of_the_signature_algorithm_give_the_published_answers(name
 def test_sound_implementations_are_what_they_claim(vendor: str) -> None:
     with pqvalidate.attach(vendor) as iut:
         for name in iut.subject.claims:
-            for seed in (b"1", b"2", b"3"):
-                records = named(iut, name, frozenset(iut.subject.operations[name]) | HASHES, seed)
-                assert [r.why for r in records.values() if r.outcome != "pass"] == [], name
+            records = named(iut, name, frozenset(iut.subject.operations[name]) | HASHES)
+            assert [r.why for r in records.values() if r.outcome != "pass"] == [], name
 
 
 def test_a_slow_sound_implementation_is_what_it_claims() -> None:

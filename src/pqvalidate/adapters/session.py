@@ -1,4 +1,4 @@
-"""A conversation with one implementation: calls in order, one reply each; after a fault it restarts at the next call."""
+"""A conversation with one implementation: calls in order, one reply each; after a fault a new process goes on."""
 
 from __future__ import annotations
 

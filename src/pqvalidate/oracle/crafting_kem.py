@@ -289,7 +289,8 @@ def noisy_key(name: str) -> tuple[bytes, bytes]:
 def seen_before_rounding(name: str, exchange: Exchange, c: bytes) -> Ints:
     """Return the 256 values w that decryption of ``c`` rounds to bits, in 0 ... q-1 (FIPS 203 algorithm 15 line 6)."""
     s_hat = unpack(stack([exchange.dk[: (len(exchange.dk) - 96) // 2]]), 12).reshape(1, -1, N)
-    return noisy_messages(FINAL.parameters[name], FINAL, s_hat, [c])[0]
+    w: Ints = noisy_messages(FINAL.parameters[name], FINAL, s_hat, [c])[0]
+    return w
 
 
 def keeps_message(name: str, exchange: Exchange, c: bytes) -> bool:

@@ -181,10 +181,12 @@ def prehash_readings(hash_name: str) -> dict[str, Reading]:
     def digest(message: bytes) -> bytes:
         return prehash(message, hash_name)
 
+    def crossed(other: str) -> Reading:
+        oid = bytes([PREHASH_OID_BYTE[other]])
+        return _framed(lambda m, ctx: head(1, ctx)[:-1] + oid + digest(m))
+
     others = {
-        f"HashML-DSA with the identifier of {other} for a digest of {hash_name}": _framed(
-            lambda m, ctx, other=other: head(1, ctx)[:-1] + bytes([PREHASH_OID_BYTE[other]]) + digest(m)
-        )
+        f"HashML-DSA with the identifier of {other} for a digest of {hash_name}": crossed(other)
         for other in PREHASH_OID_BYTE
         if other != hash_name
     }

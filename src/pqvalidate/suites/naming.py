@@ -50,10 +50,7 @@ def _check(
     operations = [operation for names in interfaces.values() for operation in names]
     return Check(
         name=name, suite="naming", algorithm=family[name.partition("/")[0]], clause=clause,
-        explain="Which version of the algorithm answers, and through which interface? " + (script.__doc__ or "").strip()
-        + " Kyber, the drafts and the standards give different keys, secrets and signatures under like names; libraries"
-        " have shipped one under the name of another (https://github.com/RustCrypto/KEMs/pull/46; BouncyCastle 1.72)."
-        " What differs from the claimed version in rare values only does not show here.",
+        explain=f"Which version answers, and through which interface? {(script.__doc__ or '').strip()}",
         effect="It is not what its name says, so it does not work together with implementations that are.",
         needs=tuple(frozenset({operation}) for operation in operations),
         cases=_cases(interfaces), script=script, severity="critical", gaps=_no_seed,

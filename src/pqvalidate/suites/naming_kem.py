@@ -129,9 +129,10 @@ def _decapsulation(asked: _Kem) -> Asks[None]:
     if good:
         return
     for (other_ek, other_dk), owners in asked.others().items():
-        inputs = {"dk": other_dk, "c": asked.made(owners[0], other_ek)[1]}
+        c = asked.made(owners[0], other_ek)[1]
+        inputs = {"dk": other_dk, "c": c}
         (reply,) = yield [Call(operation="decapsulate", parameter_set=asked.name, inputs=inputs)]
-        found = asked.accepting(output_of(reply, "k"), other_ek, other_dk, inputs["c"])
+        found = asked.accepting(output_of(reply, "k"), other_ek, other_dk, c)
         names = [label for label in found if label in _with_cut(owners, asked.name)]
         asked.ledger.add("decapsulate", inputs, reply, names, "the secret under a key of its own", spare=True)
 

@@ -205,15 +205,18 @@ def _buffers(case: Meeting, asking: Asking) -> Script:
     return PASS
 
 
-_NEEDS = {
+_RETURNS = {
     "kem": "keygen_from_seed encapsulate_derand decapsulate decapsulate_from_seed",
-    "signature": "keygen_from_seed sign_deterministic sign_deterministic_from_seed verify",
+    "signature": "keygen_from_seed sign_deterministic sign_deterministic_from_seed",
 }
+"""Operations that return values, which a later call could overwrite."""
+_REMEMBERS = {"kem": "decapsulate decapsulate_from_seed", "signature": "verify"}
+"""Operations that are asked with a good and a changed input, so that a remembered answer shows."""
 
 
 def _check(
-    name: str, family: str, clause: str, kind: str, environment: str, script: Callable[[Meeting, Asking], Script],
-    effect: str, severity: Severity = "high", cases: Callable[[Asking], Sequence[Meeting]] = _cases,
+    name: str, family: str, clause: str, needs: str, script: Callable[[Meeting, Asking], Script], effect: str, *,
+    environment: str = "", severity: Severity = "high", cases: Callable[[Asking], Sequence[Meeting]] = _cases,
 ) -> Check:  # fmt: skip
     extra = {environment} if environment else set()
     return Check(
@@ -223,7 +226,7 @@ def _check(
         clause=clause,
         explain=(script.__doc__ or "").strip(),
         effect=effect,
-        needs=tuple(frozenset({operation, *extra}) for operation in _NEEDS[kind].split()),
+        needs=tuple(frozenset({operation, *extra}) for operation in needs.split()),
         cases=cases,
         script=script,
         severity=severity,
@@ -235,13 +238,15 @@ _WRONG = "A wrong result is returned without a word."
 
 
 def _family(prefix: str, family: str, clause: str, kind: str) -> tuple[Check, ...]:
+    remembers, returns = _REMEMBERS[kind], _RETURNS[kind]
     return (
-        _check(f"{prefix}/order", family, clause, kind, "", _order, _MIXED),
-        _check(f"{prefix}/sequences", family, clause, kind, "", _sequences, _MIXED, cases=_longer_cases),
-        _check(f"{prefix}/kept-results", family, clause, kind, "env:kept", _kept, _MIXED),
-        _check(f"{prefix}/buffers", family, clause, kind, "env:memoryview", _buffers, _WRONG),
-        _check(f"{prefix}/threads", family, clause, kind, "env:threads", _threads, _MIXED, "advisory"),
-    )
+        _check(f"{prefix}/order", family, clause, remembers, _order, _MIXED),
+        _check(f"{prefix}/sequences", family, clause, remembers, _sequences, _MIXED, cases=_longer_cases),
+        _check(f"{prefix}/kept-results", family, clause, returns, _kept, _MIXED, environment="env:kept"),
+        _check(f"{prefix}/buffers", family, clause, remembers, _buffers, _WRONG, environment="env:memoryview"),
+        _check(f"{prefix}/threads", family, clause, f"{remembers} {returns}", _threads, _MIXED,
+               environment="env:threads", severity="advisory"),
+    )  # fmt: skip
 
 
 CHECKS: tuple[Check, ...] = (

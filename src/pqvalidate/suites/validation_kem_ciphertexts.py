@@ -194,14 +194,14 @@ def _extreme_encapsulation(case: Crafted, asking: Asking) -> Script:
 def _other_keys_cases(asking: Asking) -> Sequence[Crafted]:
     """Return ciphertexts made under another key, of the same set, and drawn bytes of the right length."""
     count = {"quick": 2, "standard": 16, "full": 256}[asking.depth]
-    size = parameter_set(asking.parameter_set).output
     return [
         *(Crafted(id=f"other-key/{number}", number=number) for number in range(1, count + 1)),
-        *(
-            Crafted(id=f"drawn/{number}", make=lambda _e, n=number: Tape(asking, "drawn c", n).read(size))
-            for number in range(count)
-        ),
+        *(Crafted(id=f"drawn/{number}", make=partial(_drawn_c, asking, number)) for number in range(count)),
     ]
+
+
+def _drawn_c(asking: Asking, number: int, _exchange: Exchange) -> bytes:
+    return Tape(asking, "drawn c", number).read(parameter_set(asking.parameter_set).output)
 
 
 def _other_keys(case: Crafted, asking: Asking) -> Script:

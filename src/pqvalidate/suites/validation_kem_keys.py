@@ -21,18 +21,26 @@ _TOO_LARGE = range(Q, 4096)
 _N = 256
 
 
+_RIGHT: dict[str, Callable[[Exchange], bytes]] = {
+    "ek": lambda e: e.ek, "dk": lambda e: e.dk, "c": lambda e: e.c, "seed": lambda e: e.seed, "m": lambda e: e.m,
+}  # fmt: skip
+
+
+def _edited(what: str, edit: Callable[[bytes], bytes], exchange: Exchange) -> bytes:
+    """Return one value of an exchange, changed."""
+    return edit(_RIGHT[what](exchange))
+
+
 def _ek_cases(asking: Asking) -> Sequence[Crafted]:
     """Return keys with coefficients of q or more, at every place at depth standard, and sound keys next to them."""
     size = _N * PARAMETERS[asking.parameter_set].k
-    cases = list(_several(size))
     edges = sorted({0, 1, size - 2, size - 1, *range(0, size, _N), *range(_N - 1, size, _N)})
-    if asking.depth == "quick":
-        return [*cases, *(_one(place, value) for place in edges for value in (Q, 4095))]
-    cases += [_one(place, _varying(place)) for place in range(1, size)] + [_one(0, value) for value in _TOO_LARGE]
+    wanted = [(place, value) for place in edges for value in (Q, 4095)]
+    if asking.depth != "quick":
+        wanted += [(place, _varying(place)) for place in range(size)] + [(0, value) for value in _TOO_LARGE]
     if asking.depth == "full":
-        more = [(place, value) for place in edges[1:] for value in _TOO_LARGE if value != _varying(place)]
-        cases += [_one(place, value) for place, value in more]
-    return cases
+        wanted += [(place, value) for place in edges for value in _TOO_LARGE]
+    return [*_several(size), *(_one(place, value) for place, value in dict.fromkeys(wanted))]
 
 
 def _varying(place: int) -> int:
@@ -107,7 +115,7 @@ def _hash_cases(asking: Asking) -> Sequence[Crafted]:
         **{f"ek/{at - ek}": partial(_flip, masks={at: 1}) for at in sorted(inside)},
     }
     cases = [
-        Crafted(id=name, make=lambda e, edit=edit: edit(e.dk), flags=("ModifiedHash",)) for name, edit in table.items()
+        Crafted(id=name, make=partial(_edited, "dk", edit), flags=("ModifiedHash",)) for name, edit in table.items()
     ]
     return [*cases, Crafted(id="unchanged", make=lambda e: e.dk, expect=True)]
 
@@ -178,11 +186,6 @@ def _encoding(case: Crafted, asking: Asking) -> Script:
     return expect_refusal(reply, inputs)
 
 
-_RIGHT: dict[str, Callable[[Exchange], bytes]] = {
-    "ek": lambda e: e.ek, "dk": lambda e: e.dk, "c": lambda e: e.c, "seed": lambda e: e.seed, "m": lambda e: e.m,
-}  # fmt: skip
-
-
 def _length_cases(what: str) -> Callable[[Asking], Sequence[Crafted]]:
     """Return cases that cut or lengthen one input; ``+256`` and ``+65536`` fit where a length has 8 or 16 bits."""
 
@@ -196,8 +199,7 @@ def _length_cases(what: str) -> Callable[[Asking], Sequence[Crafted]]:
             "+65536": lambda v: v + tail,
         }  # fmt: skip
         found = [
-            Crafted(id=name, make=lambda e, edit=edit: edit(_RIGHT[what](e)), flags=("WrongLength",))
-            for name, edit in edits.items()
+            Crafted(id=name, make=partial(_edited, what, edit), flags=("WrongLength",)) for name, edit in edits.items()
         ]
         others = [name for name in ML_KEM if name != asking.parameter_set]
         if what in ("ek", "dk", "c"):
