@@ -46,7 +46,9 @@ class ParameterSet:
     seed: int
 
 
-def _kem(name: str, oid: str | None, category: int, sizes: tuple[int, int, int], *, kyber: bool = False) -> ParameterSet:
+def _kem(
+    name: str, oid: str | None, category: int, sizes: tuple[int, int, int], *, kyber: bool = False
+) -> ParameterSet:
     standard = "CRYSTALS-Kyber specification 3.02" if kyber else "FIPS 203"
     return ParameterSet(
         name=name, algorithm="Kyber" if kyber else "ML-KEM", kind="kem", version="round 3" if kyber else "final",

@@ -182,7 +182,7 @@ def test_a_fault_of_ours_in_one_check_is_an_error_of_that_check_and_ends_nothing
     code = (
         "import pqvalidate.suites.differential as d\n"
         "def broken(*_):\n raise RuntimeError('planted')\n"
-        "d.mlkem.decapsulate = broken\n"
+        "d.Compute = broken\n"
     )
     out = tmp_path / "b"
     done = with_planted(code, "run", "mlkem", "--parameter-set", "ML-KEM-512", *QUICK, "--out", out, "--format", "json")

@@ -56,8 +56,6 @@ def _resolve(source: ArtefactSource, file: Path, place: str) -> list[Artefact]:
     except OSError as error:
         problem = f"{error.filename or source.path} cannot be read: {error.strerror}"
         raise InputError(file, place, problem, "Let the account that runs pqvalidate read it") from None
-    except UnicodeEncodeError:
-        raise InputError(file, place, "the name of a file in it is not UTF-8", "Rename that file") from None
 
 
 def _from_path(given: str, file: Path, place: str) -> Artefact:

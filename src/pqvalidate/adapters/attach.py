@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self, cast
 
 import pqvalidate.vendors as built_in
 from pqvalidate.adapters.artefacts import artefact_of, artefacts_of, module_file
 from pqvalidate.adapters.interface import (
-    KEM_OPERATIONS,
-    SIGNATURE_OPERATIONS,
     Call,
     Fault,
     Kem,
@@ -21,11 +19,14 @@ from pqvalidate.adapters.interface import (
     Signature,
 )
 from pqvalidate.adapters.session import Hello, Limits, Session, Target
+from pqvalidate.adapters.view import View, table_for
 from pqvalidate.algorithms import PARAMETER_SETS, KindName, parameter_set
 from pqvalidate.digests import file_digests
 from pqvalidate.errors import AttachError, InputError, UsageError
 from pqvalidate.evidence import Subject
 from pqvalidate.manifest import Manifest, find_manifest, read_manifest
+
+__all__ = ["Implementation", "attach", "table_for"]
 
 _PROBE_SEED = bytes(range(64))
 
@@ -114,7 +115,8 @@ class Implementation:
     def kem(self, name: str) -> Kem:
         """Return the KEM ``name`` (e.g. ML-KEM-768) with the methods of the common interface.
 
-        Its methods return values, raise Rejected (a ValueError) for a refused input and Fault when the code breaks.
+        Its methods return values, raise Rejected (a ValueError) for a refused input, Fault when the code breaks and
+        UsageError for an operation that the implementation does not offer. A private key may be given as its seed.
 
         Raises:
             UsageError: no such parameter set here, or it is no KEM.
@@ -136,7 +138,7 @@ class Implementation:
             raise UsageError(f"{name} is no {kind}")
         if name not in self.operations:
             raise UsageError(f"this implementation is attached with {', '.join(self.operations)}, not {name}")
-        return View(self._session, name)
+        return View(self._session, name, self.operations[name])
 
     def _offered(self, hello: Hello, name: str, *, probe: bool) -> frozenset[str]:
         table = table_for(name)
@@ -179,81 +181,6 @@ def _version(version: str, file: Path) -> str:
     if not version:
         raise InputError(file, "product.version", "is missing, and the adapter has no version()", "State it")
     return version
-
-
-def table_for(name: str) -> dict[str, Operation]:
-    """Return the operations table for a parameter set's kind."""
-    return KEM_OPERATIONS if PARAMETER_SETS[name].kind == "kem" else SIGNATURE_OPERATIONS
-
-
-class View:
-    """One parameter set of an attached implementation; every operation of its table is a method."""
-
-    def __init__(self, session: Session, name: str) -> None:
-        self._session, self._name, self._table = session, name, table_for(name)
-
-    def __getattr__(self, operation: str) -> Callable[..., Any]:
-        """Return the operation as a function with the positional inputs of the Python object contract."""
-        shape = self._table.get(operation)
-        if shape is None:
-            msg = f"{self._name} has no operation {operation!r}; known: {', '.join(self._table)}"
-            raise AttributeError(msg)
-        if shape.outputs == ("handle",):
-            return lambda key: LoadedKey(self._session, Call(operation=operation, parameter_set=self._name,
-                                                             inputs={shape.inputs[0]: key}))  # fmt: skip
-
-        def call(*arguments: bytes | str, **named: bytes | str) -> Any:  # noqa: ANN401  (the operation's outputs)
-            inputs = dict(zip(shape.inputs, arguments, strict=False)) | named
-            reply = self._session.ask([Call(operation=operation, parameter_set=self._name, inputs=inputs)])[0]
-            return _values(reply, shape.outputs)
-
-        return call
-
-
-class LoadedKey:
-    """A key that was loaded once in the worker; it is loaded again by itself when the worker had to restart."""
-
-    def __init__(self, session: Session, loader: Call) -> None:
-        self._session, self._loader = session, loader
-        self._load()
-
-    def _load(self) -> None:
-        (reply,) = self._session.ask([self._loader])
-        self._handle = cast("int", _values(reply, ("handle",)))
-        self._at = self._session.restarts
-
-    def decapsulate(self, c: bytes) -> bytes:
-        """Return the 32-byte shared secret for ciphertext ``c``."""
-        return cast("bytes", self._use("decapsulate", {"c": c}, ("k",)))
-
-    def encapsulate(self) -> tuple[bytes, bytes]:
-        """Return (32-byte shared secret, ciphertext)."""
-        return cast("tuple[bytes, bytes]", self._use("encapsulate", {}, ("k", "c")))
-
-    def close(self) -> None:
-        """Let the worker forget the key."""
-        if self._is_loaded():
-            self._session.request({"op": "release", "in": {"handle": self._handle}})
-
-    def _is_loaded(self) -> bool:
-        return self._session.alive and self._at == self._session.restarts
-
-    def _use(self, operation: str, inputs: dict[str, bytes], outputs: tuple[str, ...]) -> Any:  # noqa: ANN401
-        reply = self._ask(operation, inputs)
-        if isinstance(reply, Fault) and not self._session.alive and self._session.killed_from_outside:
-            reply = self._ask(operation, inputs)
-        return _values(reply, outputs)
-
-    def _ask(self, operation: str, inputs: dict[str, bytes]) -> Reply:
-        if not self._is_loaded():
-            self._load()
-        return self._session.request({"op": operation, "in": {"handle": self._handle, **inputs}})
-
-
-def _values(reply: Reply, names: tuple[str, ...]) -> Any:  # noqa: ANN401  (one value or a tuple of them)
-    if not isinstance(reply, Ok):
-        raise reply
-    return reply.values[names[0]] if len(names) == 1 else tuple(reply.values[name] for name in names)
 
 
 def _target(manifest: Manifest, file: Path) -> Target:

@@ -20,10 +20,13 @@ _LOG_TAIL = 4096
 _LOG_CHUNK = 1 << 16
 _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
-# Isolated mode drops the user's own site-packages and PYTHONPATH, where this package and its needs may be; they are
-# put behind the usual places, so they cannot stand in for a module of the standard library.
-_BOOT = "import sys; sys.path += sys.argv[2:]; from pqvalidate.adapters.worker import serve; serve()"
-_PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
+# Isolated mode drops the user's own site-packages and PYTHONPATH, where this package and its needs may be. A source
+# tree goes first, so that the worker is of the same version as the host; folders of installed packages go last, so
+# that none of them stands in for a module of the standard library.
+_BOOT = (
+    "import sys; sys.path[:0] = filter(None, sys.argv[2:3]); sys.path += sys.argv[3:]; "
+    "from pqvalidate.adapters.worker import serve; serve()"
+)
 _PLACES = {"site-packages", "dist-packages"}
 
 
@@ -184,8 +187,10 @@ def python_worker(environment: dict[str, str]) -> ChildProcess:
         OSError: the process cannot be started.
 
     """
-    places = [entry for entry in sys.path if Path(entry).name in _PLACES]
-    return ChildProcess([sys.executable, "-I", "-B", "-u", "-c", _BOOT, "{fd}", _PACKAGE_ROOT, *places], environment)
+    installed = [entry for entry in sys.path if Path(entry).name in _PLACES]
+    root = Path(__file__).resolve().parents[2]
+    source = "" if root.name in _PLACES else str(root)
+    return ChildProcess([sys.executable, "-I", "-B", "-u", "-c", _BOOT, "{fd}", source, *installed], environment)
 
 
 def on_main_thread() -> bool:

@@ -91,7 +91,7 @@ class Subject:
                 self.refused[name] = _describe(error)
                 continue
             except Exception as error:
-                msg = f"asked for {name}, the adapter raised {type(error).__name__}: {_describe(error)}"
+                msg = f"asked for {name}, the adapter raised {_named(error)}"
                 raise AdapterError(msg) from error
             if made is None:
                 msg = f"asked for {name}, the adapter returned None; it refuses a parameter set by a ValueError"
@@ -190,10 +190,8 @@ def _outputs(names: tuple[str, ...], result: object) -> dict[str, Any]:
 
 
 def _output(name: str, value: object) -> object:
-    if type(value) is bytes:
-        return value
     wanted: type = bool if name == "valid" else bytes
-    if wanted is bool and isinstance(value, bool):
+    if type(value) is wanted:
         return value
     if wanted is bytes and isinstance(value, (bytes, bytearray, memoryview)):
         try:
@@ -244,7 +242,11 @@ def _guarded(action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     except BaseException as error:  # vendor code may raise anything; panics of Rust are BaseException
         if isinstance(error, _ENDING):
             raise
-        return {"error": f"{type(error).__name__}: {_describe(error)}"}
+        return {"error": _named(error)}
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {_describe(error)}".removesuffix(": ")
 
 
 def _describe(error: object) -> str:
@@ -290,10 +292,12 @@ def serve() -> None:
     try:
         # Ctrl-C and the like from outside must look like that: the process dies of the signal, in the midst of a call.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        _serve(socket.socket(fileno=int(sys.argv[1])))
+        channel = socket.socket(fileno=int(sys.argv[1]))
+        del sys.argv[1:]  # vendor code may look for arguments of its own
+        _serve(channel)
         status = 0
     except BaseException as error:  # noqa: BLE001  (nothing may lead to the usual end of the interpreter)
-        os.write(2, f"{type(error).__name__}: {_describe(error)}\n".encode())
+        os.write(2, f"{_named(error)}\n".encode())
     finally:
         os._exit(status)
 
@@ -323,7 +327,7 @@ def _serve(channel: socket.socket) -> None:
         try:
             reply = answer(subject, request)
         except _ENDING as error:
-            reply = {"id": request["id"], "died": f"{type(error).__name__}: {_describe(error)}"}
+            reply = {"id": request["id"], "died": _named(error)}
         if os.getpid() != me:  # a copy that vendor code forked off and let return must not answer, too
             return
         channel.sendall(pack(reply))
@@ -341,4 +345,4 @@ def _greet(config: dict[str, Any]) -> dict[str, Any]:
     except AdapterError as error:
         return {"error": _describe(error)}
     except BaseException as error:  # noqa: BLE001  (vendor code at import time may raise anything)
-        return {"error": f"{type(error).__name__}: {_describe(error)}"}
+        return {"error": _named(error)}

@@ -153,12 +153,14 @@ def _tops(f: Ints) -> Ints:
 
 
 def _bits(m: bytes) -> Ints:
-    return unpack(stack([m]), 1)[0]
+    bits: Ints = unpack(stack([m]), 1)[0]
+    return bits
 
 
 def _centred(m: bytes) -> Ints:
     """Return w in the middle of what decodes to each bit."""
-    return decompress(_bits(m), 1)
+    w: Ints = decompress(_bits(m), 1)
+    return w
 
 
 def tuned_key(name: str, ek: bytes, c: bytes, others: Ints, w: Ints, z: bytes) -> bytes:
