@@ -42,8 +42,8 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "PARAMETER_SETS", "AttachError", "Call", "Evidence", "Fault", "Implementation", "InputError", "Kem", "Ok",
-    "ParameterSet", "PqvalidateError", "Rejected", "Signature", "UsageError", "Verdict", "attach", "judge", "read_cases",
-    "read_evidence",
+    "ParameterSet", "PqvalidateError", "Rejected", "Signature", "UsageError", "Verdict", "attach", "judge",
+    "read_cases", "read_evidence",
 ]  # fmt: skip
 
 

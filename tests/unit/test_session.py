@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +22,7 @@ from pqvalidate.errors import AttachError, UsageError
 
 KEM = "ML-KEM-768"
 ADAPTER = """
-import os, sys, time, pqvalidate
+import atexit, os, sys, time, pqvalidate
 
 class Kem:
     calls = 0
@@ -29,6 +32,7 @@ class Kem:
         if c == b"wait": time.sleep(30)
         if c == b"abort": os.write(2, b"first line\\nheap is \\x1b[31mcorrupt\\n"); os.abort()
         if c == b"pid": return str(os.getpid()).encode()
+        if c == b"hook": atexit.register(time.sleep, 60)
         if c == b"count": return str(Kem.calls).encode()
         if c == b"where": return pqvalidate.__file__.encode()
         if c == b"refuse": raise ValueError("refused")
@@ -119,6 +123,50 @@ def test_a_process_that_is_killed_between_calls_is_replaced_unnoticed(session: S
     time.sleep(0.1)
     assert [shown(reply) for reply in session.ask([decapsulate(b"a"), decapsulate(b"b")])] == [b"a", b"b"]
     assert session.restarts == 1
+
+
+def gone(pid: int) -> bool:
+    """Wait at most 10 s for a process to end; a zombie has ended."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+HOST = """
+import sys
+from pqvalidate.adapters.interface import Call
+from pqvalidate.adapters.session import Session, Target
+with Session(Target(target="echo:implementation", path=(sys.argv[1],), sets=("ML-KEM-768",))) as session:
+    for c in sys.argv[2:]:
+        (reply,) = session.ask([Call(operation="decapsulate", parameter_set="ML-KEM-768", inputs={"dk": b"", "c": c.encode()})])
+        print(reply.values["k"].decode(), flush=True)
+"""
+
+
+@pytest.mark.parametrize("last", ["wait", "hook"])
+def test_a_worker_ends_when_its_host_is_killed_also_one_that_hangs(last: str, tmp_path: Path) -> None:
+    (tmp_path / "echo.py").write_text(ADAPTER)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", HOST, str(tmp_path), "hook", "pid", last, "wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as host:
+        assert host.stdout
+        lines = [host.stdout.readline() for _ in range(2 if last == "wait" else 3)]
+        host.kill()
+    assert gone(int(lines[1]))
+
+
+def test_a_worker_that_is_hung_up_on_runs_no_exit_hook(session: Session) -> None:
+    _, pid = session.ask([decapsulate(b"hook"), decapsulate(b"pid")])
+    assert session._child
+    session._child.channel.shutdown(socket.SHUT_RDWR)
+    assert gone(int(shown(pid)))
 
 
 def test_a_session_that_was_closed_starts_nothing_any_more(session: Session) -> None:
