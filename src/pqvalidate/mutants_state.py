@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -168,6 +169,43 @@ class BytesOnlyMessage(OracleSignature):
         return super().verify(bytes(pk), message, bytes(signature), bytes(context))
 
 
+def _racing(base: type[Any]) -> Make:
+    """Return an implementation that keeps the seed of a key generation where another thread can change it."""
+
+    class Racing(base):  # type: ignore[misc]
+        def keygen_from_seed(self, seed: bytes) -> tuple[bytes, bytes]:
+            self._seed = seed
+            time.sleep(0.005)
+            return super().keygen_from_seed(self._seed)  # type: ignore[no-any-return]
+
+    return Racing
+
+
+def _own_generator(base: type[Any]) -> Make:
+    """Return an implementation with a generator in its own memory, which a fork copies."""
+
+    class OwnGenerator(base):  # type: ignore[misc]
+        def __init__(self, name: str) -> None:
+            super().__init__(name)
+            self._state = secrets.token_bytes(32)
+
+        def draw(self, length: int) -> bytes:
+            self._state = hashlib.sha256(self._state).digest()
+            return hashlib.shake_256(self._state).digest(length)
+
+    return OwnGenerator
+
+
+class Deterministic(OracleSignature):
+    """Signing that is called hedged uses rnd = 0."""
+
+    def sign(self, sk: bytes, message: bytes, context: bytes = b"") -> bytes:
+        """Sign without randomness."""
+        return self.sign_deterministic(sk, message, context)
+
+
+kem_copied = _own_generator(OracleKem)
+signature_copied = _own_generator(OracleSignature)
 kem_zeros = _zeros_on_failure(OracleKem)
 signature_zeros = _zeros_on_failure(OracleSignature)
 _KEMS, _SIGNATURES = ("ML-KEM", "Kyber"), ("ML-DSA", "Dilithium")
@@ -178,6 +216,31 @@ def _proves(*names: str, families: tuple[str, ...]) -> str:
 
 
 PLANTED: tuple[Mutant, ...] = (
+    Mutant(
+        what="a KEM keeps a seed where another thread can change it", bug_class="E7", algorithms=_KEMS,
+        make=_racing(OracleKem), imitates="dilithium-py 1.5.1, whose hash state is shared by all threads",
+        proves=_proves("threads", families=_KEMS),
+    ),
+    Mutant(
+        what="a signer keeps a seed where another thread can change it", bug_class="E7", algorithms=_SIGNATURES,
+        make=_racing(OracleSignature), imitates="dilithium-py 1.5.1, whose hash state is shared by all threads",
+        proves=_proves("threads", families=_SIGNATURES),
+    ),
+    Mutant(
+        what="a KEM has a generator in its own memory, which a fork copies", bug_class="E2", algorithms=_KEMS,
+        make=kem_copied, target=f"{__name__}:kem_copied", imitates="ml-kem-rs 0.2.1",
+        proves=_proves("random-forks", families=("ML-KEM",)),
+    ),
+    Mutant(
+        what="a signer has a generator in its own memory, which a fork copies", bug_class="E2", algorithms=_SIGNATURES,
+        make=signature_copied, target=f"{__name__}:signature_copied", imitates="ml-kem-rs 0.2.1",
+        proves=_proves("random-forks", families=("ML-DSA",)),
+    ),
+    Mutant(
+        what="signing that is called hedged uses rnd = 0", bug_class="DS4", algorithms=("ML-DSA",), make=Deterministic,
+        imitates="mldsa-native #1219, where a client passed zeros unnoticed",
+        proves="ml-dsa/hedging ml-dsa/hedging-seed",
+    ),
     Mutant(
         what="m is a counter", bug_class="E2", algorithms=_KEMS, make=CountedSecrets,
         imitates="a test generator left in; m = 0 passes 100 of 100 cases of an existing tester",

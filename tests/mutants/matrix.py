@@ -28,13 +28,15 @@ Matrix: TypeAlias = Mapping[str, Mapping[str, Row]]
 REFERENCE = "(reference)"
 MARKS: dict[Cell, str] = {"killed": "K", "survived": ".", "not asked": " "}
 FIRST_ROUND = ("known-answer", "differential")
+SHORT_AT_STANDARD = ("accumulated", "random-processes", "random-failure")
 # The first samples are small, since most mutants are noticed at once; the last takes the rest.
 _SAMPLES = (1, 3, 12, 48, 10_000)
 _DRAWN_SAMPLES = (1, 3, 12)  # of cases that are drawn one as good as the other
 _HEAD = f"""\
 K: killed, that is noticed by the check. Point: survived. Blank: not asked.
-{" and ".join(FIRST_ROUND)} checks are asked of all at depth standard. The accumulated ones and the later suites are
-asked of the reference, of mutants that the others leave, and of their own controls, at depth quick if it has cases.
+{" and ".join(FIRST_ROUND)} checks are asked of all, at depth standard. The later suites are asked of the
+reference, of mutants that the others leave, and of their own controls, at depth quick; so are, at depth standard, the
+checks {", ".join(SHORT_AT_STANDARD)}.
 Of differential checks {sum(_DRAWN_SAMPLES)} cases are asked.
 """
 _TABLES = {"kem": KEM_OPERATIONS, "signature": SIGNATURE_OPERATIONS}
@@ -102,10 +104,11 @@ def row_of(name: str, what: str) -> Row:
 
 
 def _later(name: str) -> list[Task]:
-    """Return the tasks of the later suites, at depth quick where they have cases there."""
-    quick = {task.check.name: task for task in plan_for(name, "quick").tasks}
-    later = [task for task in plan_for(name).tasks if not asked_first(task.check)]
-    return [quick.get(task.check.name, task) for task in later]
+    """Return the tasks of the later suites at depth quick, and a few short ones that have no cases there."""
+    quick = [task for task in plan_for(name, "quick").tasks if not asked_first(task.check)]
+    return [t for t in quick if t.check.suite not in FIRST_ROUND] + [
+        task for task in plan_for(name).tasks if task.check.name.partition("/")[2] in SHORT_AT_STANDARD
+    ]
 
 
 def asked_first(check: Check) -> bool:

@@ -58,6 +58,7 @@ def test_the_reference_passes_every_case_of_every_check_at_depth_quick(name: str
         assert len(records) == len(task.cases)
 
 
+@pytest.mark.whole_matrix
 def test_every_check_kills_its_mutants_in_the_matrix() -> None:
     for check, faults in KILLED_BY.items():
         rows = [rows[what] for rows in matrix().values() for what in faults if what in rows and check in rows[what]]

@@ -13,6 +13,7 @@ from tests.mutants.classes import BUG_CLASSES, NO_MUTANT
 from tests.mutants.matrix import REFERENCE, matrix, survivors, text
 from tests.mutants.survivors import GOOD_CASES_ONLY, WOULD_BE_NOTICED_BY
 
+pytestmark = pytest.mark.whole_matrix  # minutes of computation: `make mutants`
 FOLDER = Path(__file__).parent
 STANDARD = ("ML-KEM-512", "ML-KEM-768", "ML-KEM-1024", "ML-DSA-44")
 

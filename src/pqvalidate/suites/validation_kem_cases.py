@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pqvalidate.adapters.interface import Call, Rejected, Reply, Value
@@ -23,7 +23,7 @@ class Crafted:
     """
 
     id: str
-    make: Callable[[Exchange], Any] = lambda exchange: exchange
+    make: Callable[[Exchange], Any] = field(default=lambda exchange: exchange, compare=False)
     number: int = 0
     expect: bool = False
     flags: tuple[str, ...] = ()

@@ -130,9 +130,10 @@ def fork_bomb(right: bytes) -> object:
 
 
 def daemon(right: bytes) -> object:
-    """Leave a grandchild in a session of its own."""
+    """Leave a grandchild in a session of its own, away from the scratch folder."""
     if os.fork() == 0:
         os.setsid()
+        os.chdir("/")
         if os.fork() == 0:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             time.sleep(60)
