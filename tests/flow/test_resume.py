@@ -15,7 +15,15 @@ import pytest
 import pqvalidate as pqv
 from tests.cli.command import COMMAND, SEED, OnTerminal, document, environment, pqvalidate, succeeded, with_planted
 
-CHECKS = ("kat-keygen", "kat-decapsulate", "implicit-rejection", "dk-hash", "ek-length", "ek-modulus", "encapsulate-oracle")
+CHECKS = (
+    "kat-keygen",
+    "kat-decapsulate",
+    "implicit-rejection",
+    "dk-hash",
+    "ek-length",
+    "ek-modulus",
+    "encapsulate-oracle",
+)
 SAME = ("--parameter-set", "ML-KEM-512", *(word for check in CHECKS for word in ("--only", f"ml-kem/{check}")))
 SLOW = ("kyber-py", "--depth", "quick", "--seed", SEED, *SAME)
 """Pure Python, so that there is time to interfere; a few checks, so that there is not too much of it."""
