@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house_rules.tree import FILES, PROSE, PYTHON, name, text
+from tests.house_rules.tree import FILES, PROSE, PYTHON, ROOT, name, text
 
 THIS_FILE = Path(__file__).resolve()
 
@@ -31,7 +31,8 @@ REGISTRIES = (
     "ruby" + "gems", "anaconda" + ".org", "docker" + ".io", "--index" + "-url", "--extra-index" + "-url",
 )  # fmt: skip
 MACHINE_PATHS = re.compile(r"(?<![\w.~})\]-])/(?:" + "work" + r"|root|tmp/plan|home/[a-z]+)/")
-UNFINISHED = re.compile("TO" + r"DO\b|FIX" + r"ME\b|X{3}\b|raise Not" + "ImplementedError")
+UNFINISHED = re.compile("TO" + r"DO\b|FIX" + r"ME\b|X{3}\b")
+STUB = re.compile("raise Not" + "ImplementedError")
 
 
 def refused_words(content: str) -> list[str]:
@@ -96,4 +97,7 @@ def test_no_file_names_a_package_registry_or_a_path_of_one_machine() -> None:
 
 def test_nothing_is_left_unfinished() -> None:
     found = [f"{name(path)}: {match}" for path in PYTHON for match in UNFINISHED.findall(path.read_text("utf-8"))]
+    # Tests play vendors that say so of an operation; our own code has no stub.
+    own = [path for path in PYTHON if path.is_relative_to(ROOT / "src")]
+    found += [f"{name(path)}: {match}" for path in own for match in STUB.findall(path.read_text("utf-8"))]
     assert found == []

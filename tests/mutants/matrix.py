@@ -28,15 +28,17 @@ Matrix: TypeAlias = Mapping[str, Mapping[str, Row]]
 REFERENCE = "(reference)"
 MARKS: dict[Cell, str] = {"killed": "K", "survived": ".", "not asked": " "}
 FIRST_ROUND = ("known-answer", "differential")
-SHORT_AT_STANDARD = ("accumulated", "random-processes", "random-failure")
+SHORT_AT_STANDARD = (
+    "accumulated", "random-keys", "random-secrets", "random-processes", "random-failure", "hedging", "hedging-seed",
+)  # fmt: skip
 # The first samples are small, since most mutants are noticed at once; the last takes the rest.
 _SAMPLES = (1, 3, 12, 48, 10_000)
 _DRAWN_SAMPLES = (1, 3, 12)  # of cases that are drawn one as good as the other
 _HEAD = f"""\
 K: killed, that is noticed by the check. Point: survived. Blank: not asked.
 {" and ".join(FIRST_ROUND)} checks are asked of all, at depth standard. The later suites are asked of the
-reference, of mutants that the others leave, and of their own controls, at depth quick; so are, at depth standard, the
-checks {", ".join(SHORT_AT_STANDARD)}.
+reference, of mutants that the others leave, and of their own controls, at depth quick; so are, at depth standard,
+{", ".join(SHORT_AT_STANDARD)}.
 Of differential checks {sum(_DRAWN_SAMPLES)} cases are asked.
 """
 _TABLES = {"kem": KEM_OPERATIONS, "signature": SIGNATURE_OPERATIONS}
