@@ -382,7 +382,7 @@ def pack(originals: Path, out: Path, entries: list[Set]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, or 4 when an original is missing or malformed."""
-    known = sources()
+    known = {name: row for name, row in sources().items() if "searched_by" not in row}
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("originals", type=Path, help="folder of the originals")
     parser.add_argument("--out", type=Path, default=HERE, help="where to write (default: this folder)")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tomllib
 from collections.abc import Callable, Iterator
 from functools import partial
 from hashlib import shake_128, shake_256
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from pack import HERE, ML_KEM, Group, Json, Test, write_file
+from pack import HERE, ML_KEM, Group, Json, Test, sources, write_file
 
 from pqvalidate.oracle import crafting_kem, mlkem
 from pqvalidate.oracle.batches import Bits, Ints, rows
@@ -41,8 +40,6 @@ from pqvalidate.oracle.kem_steps import (
 from pqvalidate.oracle.sampling import sample_matrix, sample_noise
 
 SET = "own/mlkem-rare-values"
-QUESTION = "Rare values give the exact answer: long samples, the largest products, zero bytes at either end."
-FORM = "known-kem"
 BATCH = 64
 THREE_BLOCKS = 504  # bytes of SHAKE128 output, after which an optimised SampleNTT has to squeeze again
 SEARCHED_FOR_LONG_SAMPLES = 30_000
@@ -255,12 +252,12 @@ def noisy_messages_of(name: str) -> dict[int, list[int]]:
 
 def write(out: Path) -> None:
     """Search, write the packed files, and replace the set in the manifest."""
-    sources = tomllib.loads((HERE / "licences" / "sources.toml").read_text(encoding="utf-8"))["source"]
+    row = sources()[SET]
     files = [write_file(SET, name, groups_of(name), out) for name in ML_KEM]
-    entry: Json = {"id": SET, "form": FORM, "question": QUESTION, **sources["own"], "flags": {}, "files": files}
+    entry: Json = {"id": SET, "form": row["form"], "question": row["question"], **row["facts"], "flags": {}}
     manifest = out / "manifest.json"
     document = json.loads(manifest.read_bytes())
-    sets = {row["id"]: row for row in document["sets"]} | {SET: {**entry, "originals": []}}
+    sets = {row["id"]: row for row in document["sets"]} | {SET: {**entry, "files": files, "originals": []}}
     document["sets"] = [sets[name] for name in sorted(sets)]
     manifest.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

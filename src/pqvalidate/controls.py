@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from pqvalidate import mutants, mutants_audit, mutants_state
+from pqvalidate import mutants, mutants_audit, mutants_kem, mutants_state
 from pqvalidate.adapters.interface import Call, Ok, Reply
 from pqvalidate.adapters.session import Session, Target, reply_of, wire
 from pqvalidate.adapters.worker import Subject, answer
@@ -27,7 +27,9 @@ _REFERENCE = "reference: our computation of the standard"
 _REFERENCE_CASES = {"quick": 1, "standard": 3, "full": 3}
 _MUTANT_SAMPLES = (1, 3, 12, 48)
 
-PLANTED: tuple[Mutant, ...] = (*mutants.PLANTED, *mutants_state.PLANTED, *mutants_audit.PLANTED)
+PLANTED: tuple[Mutant, ...] = (
+    *mutants.PLANTED, *mutants_state.PLANTED, *mutants_audit.PLANTED, *mutants_kem.PLANTED,
+)  # fmt: skip
 """Every planted fault that serves as a control."""
 MUTANTS: dict[str, Mutant] = {mutant.what: mutant for mutant in PLANTED}
 KILLED_BY: dict[str, tuple[str, ...]] = {

@@ -80,7 +80,20 @@ class OracleKem:
 
     def decapsulate(self, dk: bytes, c: bytes) -> bytes:
         """FIPS 203 algorithm 21."""
-        return mlkem.decapsulate(self.name, [dk], [c], rules=self.rules)[0]
+        return mlkem.decapsulate(self.name, [self.decapsulation_key(dk)], [c], rules=self.rules)[0]
+
+    def decapsulation_key(self, dk: bytes) -> bytes:
+        """Take an expanded decapsulation key in.
+
+        The reference refuses coefficients of q or more. FIPS 203 section 7.3 does not demand it.
+        """
+        row = PARAMETER_SETS[self.name]
+        if self.rules.dk_hash_checked and len(dk) == row.private_key:
+            key = kem_steps.decode_decapsulation_keys([dk])
+            t_hat = kem_steps.decode_encapsulation_keys(key.ek).t_hat
+            if max(int(key.s_hat.max()), int(t_hat.max())) >= kem_steps.Q:
+                raise ValueError("decapsulation key with a coefficient of q or more")
+        return dk
 
     def decapsulate_from_seed(self, seed: bytes, c: bytes) -> bytes:
         """FIPS 203 algorithms 16 and 21."""

@@ -308,13 +308,14 @@ def test_a_claim_that_the_adapter_refuses_stays_inconclusive_and_the_reason_is_k
 
 
 PARTIAL = """
+absent = NotImplementedError
 from pqvalidate.vendors import openssl
 
 class Kem(openssl.OpensslKem):
     def decapsulate_from_seed(self, seed, c):
-        raise NotImplementedError("later")
+        raise absent("later")
     def encapsulate_derand(self, ek, m):
-        raise NotImplementedError
+        raise absent
 
 def implementation(name):
     kem = openssl.implementation(name)
@@ -331,11 +332,12 @@ def test_an_operation_that_says_that_it_is_not_implemented_is_not_offered(tmp_pa
 
 
 HASHES = """
+absent = NotImplementedError
 class Signature:
     hash_names = ("SHA2-384", "SHAKE-256")
     def keygen(self): return b"pk", b"sk"
     def sign_prehash(self, sk, message, hash_name, context=b""):
-        if hash_name not in self.hash_names: raise NotImplementedError(hash_name)
+        if hash_name not in self.hash_names: raise absent(hash_name)
         return b"signature"
     def verify(self, pk, message, signature): return True
 
