@@ -132,6 +132,29 @@ def test_whatever_the_child_started_ends_with_it(code: str) -> None:
     assert not any(Path(f"/proc/{pid}/cwd").exists() for pid in living if not is_gone(pid))
 
 
+CHAIN = """
+end = time.monotonic() + 5
+if os.fork():
+    os.write(int(sys.argv[1]), b'x')
+    os._exit(0)
+os.setsid()
+while time.monotonic() < end:
+    if os.fork():
+        os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("again", range(3))
+def test_a_chain_of_processes_each_of_which_starts_the_next_and_ends_is_caught(again: int) -> None:
+    with child(CHAIN, **{f"CHAIN_{again}": "1"}) as process:
+        ended(process)
+        time.sleep(0.1)
+        assert works_in(process.scratch.name) or works_in(process.scratch.name)
+    until = time.monotonic() + 0.3
+    while time.monotonic() < until:
+        assert works_in(process.scratch.name) == []
+
+
 def works_in(folder: str) -> list[int]:
     found = []
     for pid in (int(name.name) for name in Path("/proc").iterdir() if name.name.isdigit()):

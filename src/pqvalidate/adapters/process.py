@@ -12,11 +12,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 MARK = "PQVALIDATE_CHILD"
 _LOG_TAIL = 4096
+_QUIET_SCANS = 3
+"""A process can start another and end between the listing of all processes and the look at it; not so often in a row."""
+_MOST_SCANS = 1000
 _LOG_CHUNK = 1 << 16
 _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
@@ -146,14 +148,17 @@ class ChildProcess:
         that drops both, by starting another program with another environment elsewhere, is not found.
         """
         mark = f"{MARK}={self.mark}".encode()
-        for _ in range(200):
-            found = [pid for pid in _pids() if mark in _initial_environment(pid) or self._works_in_scratch(pid)]
-            if not found:
+        quiet = 0
+        for _ in range(_MOST_SCANS):
+            found = False
+            for pid in _pids():
+                if mark in _initial_environment(pid) or self._works_in_scratch(pid):
+                    found = True
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.kill(pid, signal.SIGKILL)
+            quiet = 0 if found else quiet + 1
+            if quiet == _QUIET_SCANS:
                 return
-            for pid in found:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(0.002)
 
     def _works_in_scratch(self, pid: int) -> bool:
         with contextlib.suppress(OSError):
@@ -169,8 +174,10 @@ def _pidfd(pid: int) -> int:
 
 
 def _pids() -> list[int]:
+    """Return all processes, the newest first: those are the ones that may be gone in a moment, leaving another."""
     with contextlib.suppress(OSError):
-        return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208  (a plain name suffices)
+        names = os.listdir("/proc")  # noqa: PTH208  (a plain name suffices)
+        return sorted((int(name) for name in names if name.isdigit()), reverse=True)
     return []
 
 
