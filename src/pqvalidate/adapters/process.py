@@ -16,8 +16,8 @@ from pathlib import Path
 
 MARK = "PQVALIDATE_CHILD"
 _LOG_TAIL = 4096
-_QUIET_SCANS = 3
-"""A process can start another and end between the listing of all processes and the look at it; not so often in a row."""
+_QUIET_SCANS = 20
+"""A process can start another and end between the listing of processes and the look at it; rarely in a row."""
 _MOST_SCANS = 1000
 _LOG_CHUNK = 1 << 16
 _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
@@ -150,14 +150,14 @@ class ChildProcess:
         mark = f"{MARK}={self.mark}".encode()
         quiet = 0
         for _ in range(_MOST_SCANS):
-            found = False
+            newest, found = _newest(), False
             for pid in _pids():
                 if mark in _initial_environment(pid) or self._works_in_scratch(pid):
                     found = True
                     with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.kill(pid, signal.SIGKILL)
             quiet = 0 if found else quiet + 1
-            if quiet == _QUIET_SCANS:
+            if quiet == _QUIET_SCANS or (quiet and newest == _newest()):
                 return
 
     def _works_in_scratch(self, pid: int) -> bool:
@@ -179,6 +179,13 @@ def _pids() -> list[int]:
         names = os.listdir("/proc")  # noqa: PTH208  (a plain name suffices)
         return sorted((int(name) for name in names if name.isdigit()), reverse=True)
     return []
+
+
+def _newest() -> str:
+    """Return the number given out last to a process or thread; while it stays the same, nothing was started."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/loadavg").read_text(encoding="ascii").split()[-1]
+    return ""
 
 
 def _initial_environment(pid: int) -> bytes:
