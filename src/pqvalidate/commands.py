@@ -54,7 +54,7 @@ def run(given: argparse.Namespace) -> int:
         ):
             evidence, failures = run_plan(
                 iut, planned, iut.subject, writer, budget=Budget(seconds=given.max_time, fail_fast=given.fail_fast),
-                progress=progress, command=_command(),
+                progress=progress, command=_command(), sandbox=iut.sandbox,
             )  # fmt: skip
     return _judged(evidence, failures, given, folder, given.iut)
 

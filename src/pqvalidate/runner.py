@@ -199,7 +199,7 @@ def _every_step(planned: Planned, results: Mapping[int, StepResult]) -> tuple[St
 
 def _result(task: Task, seen: list[CaseRecord], stop: str) -> StepResult:
     why = stop
-    if len(seen) < len(task.cases) and losses(seen) >= LOSS_LIMIT:
+    if len(seen) < len(task.cases) and not stop:
         why = f"given up after {LOSS_LIMIT} lost processes"
     return summarise(task.index, len(task.cases), seen, not_run_because=why if len(seen) < len(task.cases) else "")
 

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
-from pqvalidate.adapters.interface import Call, Reply
+from pqvalidate.adapters.interface import Call, Fault, Reply
 from pqvalidate.evidence import CaseRecord
 from pqvalidate.planner import Task
 from pqvalidate.suites import CaseResult, Compute, Script
@@ -49,9 +49,7 @@ def carry_out(iut: Asked, task: Task, cases: Iterable[Any], most_losses: int) ->
             if not lanes:
                 return
             lane = lanes.pop(0)
-            before = losses(list(lane.finished.values()))
-            lane.step(iut, most_losses - lost)
-            lost += losses(list(lane.finished.values())) - before
+            lost += lane.step(iut, most_losses - lost)
             if lane.active and lost < most_losses:
                 lanes.append(lane)
                 continue
@@ -64,6 +62,10 @@ def carry_out(iut: Asked, task: Task, cases: Iterable[Any], most_losses: int) ->
 def window(iut: Asked, task: Task, cases: Iterable[Any], most_losses: int) -> list[CaseRecord]:
     """Run a few cases and return their records."""
     return [record for records in carry_out(iut, task, cases, most_losses) for record in records]
+
+
+def _costly(reply: Reply) -> bool:
+    return isinstance(reply, Fault) and reply.kind != "exception"
 
 
 class _Lane:
@@ -83,20 +85,25 @@ class _Lane:
         """Return the records of the cases that have ended, in the order of the cases."""
         return [self.finished[case.id] for case in self.cases if case.id in self.finished]
 
-    def step(self, iut: Asked, losses_left: int) -> None:
-        """Have all calls made, take the computed values, and resume every script."""
+    def step(self, iut: Asked, losses_left: int) -> int:
+        """Have all calls made, take the computed values, and resume every script; return how many processes it cost."""
         wanted, self.active = self.active, []
         calls = [item for _, _, items in wanted for item in items if isinstance(item, Call)]
-        replies = iter(iut.ask(calls, losses_left)) if calls else iter(())
+        received = iut.ask(calls, losses_left) if calls else []
+        replies = iter(received)
         values = self.computing.result() if self.computing else {}
         for case, script, items in wanted:
             if items and isinstance(items[0], Compute):
                 self._advance(case, script, partial(_resume, script, values[id(items)]))
                 continue
             mine = list(islice(replies, len(items)))
+            if len(mine) < len(items) and mine and _costly(mine[-1]):
+                # Given up in the midst of this case: the fault that did it stands for the replies that are lacking.
+                mine += [mine[-1]] * (len(items) - len(mine))
             if len(mine) == len(items):  # else given up before this case was asked in full: it has no record
                 self._advance(case, script, partial(script.send, mine))
         self._begin_computing()
+        return sum(map(_costly, received))
 
     def _begin_computing(self) -> None:
         wanted = [items for _, _, items in self.active if items and isinstance(items[0], Compute)]

@@ -268,3 +268,18 @@ def test_an_implementation_that_does_not_start_again_has_failed_what_is_left(
     outcomes = [result.outcome for result in evidence.facts.results if result.passed + result.failed + result.errors]
     assert outcomes == ["pass", "fail", "fail"]
     assert check_evidence(evidence) is None
+
+
+def test_a_check_of_one_case_and_many_calls_has_failed_and_is_no_error_of_ours(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PQV_FAULT", "abort")
+    monkeypatch.setenv("PQV_FAULT_AT", "every")
+    with pqv.attach(MANIFEST) as iut:
+        planned = make_plan(iut.subject, Selection(depth="quick", seed=SEED))
+        evidence, _ = run(iut, planned, iut.subject, None)
+    steps = zip(planned.plan.steps, evidence.facts.results, strict=True)
+    outcomes = {step.check: (result.outcome, result.why) for step, result in steps if not step.reason}
+    assert outcomes["ml-kem/order"][0] == "fail", token
+    assert not [check for check, (outcome, _) in outcomes.items() if outcome == "error"]
+    assert judge(evidence).decision == "does-not-conform"
