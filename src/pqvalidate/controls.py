@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from pqvalidate import mutants, mutants_audit, mutants_kem, mutants_state
+from pqvalidate import mutants, mutants_audit, mutants_dsa, mutants_kem, mutants_state
 from pqvalidate.adapters.interface import Call, Ok, Reply
 from pqvalidate.adapters.session import Session, Target, reply_of, wire
 from pqvalidate.adapters.worker import Subject, answer
@@ -29,6 +29,7 @@ _MUTANT_SAMPLES = (1, 3, 12, 48)
 
 PLANTED: tuple[Mutant, ...] = (
     *mutants.PLANTED, *mutants_state.PLANTED, *mutants_audit.PLANTED, *mutants_kem.PLANTED,
+    *mutants_dsa.PLANTED,
 )  # fmt: skip
 """Every planted fault that serves as a control."""
 MUTANTS: dict[str, Mutant] = {mutant.what: mutant for mutant in PLANTED}

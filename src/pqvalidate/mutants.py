@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 
 from pqvalidate.algorithms import PARAMETER_SETS, ParameterSet
 from pqvalidate.oracle import kem_steps, mldsa, mlkem
-from pqvalidate.oracle.batches import Ints
 from pqvalidate.oracle.dsa_steps import decode_private_keys, hash_h, norms
 from pqvalidate.oracle.messages import prehash_message_prime
 from pqvalidate.oracle.sampling import sample_in_ball
@@ -240,6 +239,17 @@ class LenientKem(OracleKem):
         return PARAMETER_SETS[self.name]
 
 
+class RepeatingKem(OracleKem):
+    """Has a generator that starts again after 256 draws."""
+
+    drawn = 0
+
+    def draw(self, length: int) -> bytes:
+        """Count in one byte."""
+        self.drawn += 1
+        return hashlib.shake_256(bytes([self.drawn % 256])).digest(length)
+
+
 class LenientSignature(OracleSignature):
     """Cuts or pads private keys and seeds, and cuts a context to 255 bytes."""
 
@@ -282,15 +292,6 @@ class AcceptsAll(OracleSignature):
         return True
 
 
-def _sha256(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
-
-
-def _truncating(x: Ints, d: int) -> Ints:
-    cut: Ints = (x << d) // kem_steps.Q % (1 << d)
-    return cut
-
-
 _ML_KEM, _ML_DSA, _KEMS, _SIGNATURES = ("ML-KEM",), ("ML-DSA",), ("ML-KEM", "Kyber"), ("ML-DSA", "Dilithium")
 PLANTED: tuple[Mutant, ...] = (
     Mutant(
@@ -302,7 +303,7 @@ PLANTED: tuple[Mutant, ...] = (
     Mutant(
         what="compression truncates where it should round", bug_class="KA3", algorithms=_KEMS,
         imitates="the rounding mistake of a formal specification in libcrux (2026), and wolfSSL PR 10430",
-        make=kem_with(compress=_truncating),
+        make=kem_with(compress=lambda x, d: (x << d) // kem_steps.Q % (1 << d)),
         proves="ml-kem/kat-encapsulate ml-kem/encapsulate-oracle kyber/kat-encapsulate kyber/kat-decapsulate "
                "kyber/encapsulate-oracle",
     ),
@@ -315,8 +316,7 @@ PLANTED: tuple[Mutant, ...] = (
     Mutant(
         what="no modulus check of encapsulation keys", bug_class="KV1", algorithms=_ML_KEM,
         imitates="liboqs #1951, OpenSSL #25781 and noble-post-quantum (2026, a check that could not fail)",
-        make=kem_with(ek_modulus_bound=4096),
-        proves="ml-kem/ek-modulus ml-kem/ek-check",
+        make=kem_with(ek_modulus_bound=4096), proves="ml-kem/ek-modulus ml-kem/ek-check",
     ),
     Mutant(
         what="no hash check of decapsulation keys", bug_class="KV3", algorithms=_ML_KEM,
@@ -325,7 +325,7 @@ PLANTED: tuple[Mutant, ...] = (
     ),
     Mutant(
         what="H is SHA-256", bug_class="KA7", algorithms=_KEMS,
-        imitates="the 90s variant of Kyber, which used SHA-2", make=kem_with(hash_h=_sha256),
+        imitates="Kyber's 90s variant", make=kem_with(hash_h=lambda data: hashlib.sha256(data).digest()),
         proves="ml-kem/kat-decapsulate ml-kem/keygen-consistent kyber/kat-keygen kyber/keygen-consistent",
     ),
     Mutant(
@@ -334,6 +334,10 @@ PLANTED: tuple[Mutant, ...] = (
         make=LenientKem,
         proves="ml-kem/ek-length ml-kem/ciphertext-length ml-kem/ciphertext-length-seed ml-kem/dk-length "
                "ml-kem/seed-length",
+    ),
+    Mutant(
+        what="the generator of a KEM repeats after 256 draws", bug_class="E2", algorithms=_KEMS,
+        imitates="made up: a one-byte counter", make=RepeatingKem, proves="ml-kem/random-secrets kyber/random-secrets",
     ),
     Mutant(
         what="key generation without the bytes k and l", bug_class="DS10", algorithms=_SIGNATURES,
@@ -381,8 +385,7 @@ PLANTED: tuple[Mutant, ...] = (
     Mutant(
         what="a private key with s1 or s2 out of range is used", bug_class="DS8", algorithms=_ML_DSA,
         imitates="liboqs #2517, bc-rust #10 and dilithium-py; the standard leaves the point open",
-        make=TakesAnyPrivateKey,
-        proves="ml-dsa/sk-range",
+        make=TakesAnyPrivateKey, proves="ml-dsa/sk-range",
     ),
     Mutant(
         what="tr in the private key is not that of the public key", bug_class="DS12", algorithms=_SIGNATURES,

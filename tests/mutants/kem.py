@@ -155,14 +155,6 @@ class _ConstantMessage(OracleKem):
         return self.encapsulate_derand(ek, bytes(32))
 
 
-class _RepeatingDraws(OracleKem):
-    drawn = 0
-
-    def draw(self, length: int) -> bytes:
-        self.drawn += 1
-        return hashlib.shake_256(bytes([self.drawn % 256])).digest(length)
-
-
 def _row(
     what: str, bug_class: str, imitates: str, make: Make, algorithms: tuple[str, ...] = _FINAL,
     sets: tuple[str, ...] = (),
@@ -231,7 +223,6 @@ _STATE_AND_RANDOMNESS = (
          _StripsZeros, _BOTH),
     _row("m is always zero", "E2", "a planted bug that passes 100 of 100 round trips of an existing tester",
          _ConstantMessage),
-    _row("randomness repeats every 256 draws", "E2", "made up: a counter of one byte", _RepeatingDraws),
     _row("matrix cache keyed by the first byte of rho", "E7", "made up: a cache with too short a key",
          _caching_matrices),
 )  # fmt: skip

@@ -59,11 +59,11 @@ def test_the_reference_passes_every_case_of_every_check_at_depth_quick(name: str
 
 
 @pytest.mark.whole_matrix
-def test_every_check_kills_its_mutants_in_the_matrix() -> None:
+def test_every_check_kills_one_of_its_mutants_in_the_matrix_if_it_is_asked_there() -> None:
     for check, faults in KILLED_BY.items():
         rows = [rows[what] for rows in matrix().values() for what in faults if what in rows and check in rows[what]]
-        assert rows, check
-        assert {row[check] for row in rows} in ({"killed"}, {"not asked"}), check
+        cells = {row[check] for row in rows}
+        assert "killed" in cells or cells == {"not asked"}, check
 
 
 class _Precomputed:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 MARK = "PQVALIDATE_CHILD"
 _LOG_TAIL = 4096
-_QUIET_SCANS = 20
+_QUIET_SCANS = 200
 """A process can start another and end between the listing of processes and the look at it; rarely in a row."""
-_MOST_SCANS = 1000
+_MOST_SCANS = 10_000
 _LOG_CHUNK = 1 << 16
 _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
@@ -148,15 +148,16 @@ class ChildProcess:
         that drops both, by starting another program with another environment elsewhere, is not found.
         """
         mark = f"{MARK}={self.mark}".encode()
-        quiet = 0
+        quiet, seen = 0, set[int]()
         for _ in range(_MOST_SCANS):
             newest, found = _newest(), False
-            for pid in _pids():
+            pids = _pids()
+            for pid in (pid for pid in pids if pid not in seen):  # whoever was looked at before is not of this child
                 if mark in _initial_environment(pid) or self._works_in_scratch(pid):
                     found = True
                     with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.kill(pid, signal.SIGKILL)
-            quiet = 0 if found else quiet + 1
+            quiet, seen = (0, set()) if found else (quiet + 1, set(pids))
             if quiet == _QUIET_SCANS or (quiet and newest == _newest()):
                 return
 
