@@ -53,6 +53,9 @@ vectors: $(VENV)/.ready-all ## pack vectors/ again from a folder of the original
 mutants: $(VENV)/.ready-all ## show that every check kills its mutant
 	$(BIN)/python -m pytest tests/mutants -m 'whole_matrix or not whole_matrix'
 
+costs: $(VENV)/.ready-all ## record what each check costs, for the expected duration that `plan` prints
+	$(BIN)/python benchmarks/record_costs.py
+
 bench: $(VENV)/.ready-all ## measure the cost of our own harness
 	$(BIN)/python -m pytest benchmarks
 

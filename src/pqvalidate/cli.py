@@ -68,6 +68,8 @@ def parser() -> argparse.ArgumentParser:
     explain = verb("explain", "explain a check, reason or parameter set in plain words")
     explain.add_argument("name", metavar="NAME", nargs="?", help="what to explain; without it, all names are listed")
     doctor = verb("doctor", "check this installation: vectors by digest, controls, tools found")
+    doctor.add_argument("--mutants", action="store_true",
+                        help="try every planted fault on the checks meant for it, too (minutes)")  # fmt: skip
     doctor.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     return top
 

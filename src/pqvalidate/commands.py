@@ -62,12 +62,13 @@ def run(given: argparse.Namespace) -> int:
 def plan(given: argparse.Namespace) -> int:
     """Print what would be asked."""
     from pqvalidate.adapters.attach import attach  # noqa: PLC0415
+    from pqvalidate.durations import estimate  # noqa: PLC0415
     from pqvalidate.planner import make_plan  # noqa: PLC0415
     from pqvalidate.report import plan_text  # noqa: PLC0415
 
     with attach(given.iut) as iut:
         planned = make_plan(iut.subject, _selection(given, None))
-        report = plan_text.build_plan_report(planned.plan, iut.subject)
+        report = plan_text.build_plan_report(planned.plan, iut.subject, estimate(planned, iut))
     _print((plan_text.json if given.format == "json" else plan_text.text)(report))
     return 0
 
@@ -177,7 +178,7 @@ def doctor(given: argparse.Namespace) -> int:
     """Check this installation; 0 if all is well, 3 if a control is misjudged, 4 if a vector file is damaged."""
     from pqvalidate.diagnosis import diagnose  # noqa: PLC0415
 
-    found = diagnose()
+    found = diagnose(mutants=given.mutants)
     if given.format == "json":
         _print_json(msgspec.to_builtins(found))
     else:

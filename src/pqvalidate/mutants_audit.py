@@ -133,7 +133,7 @@ class Loop:
     s2_sign: int = 1
     seed: Callable[[bytes, bytes, bytes], bytes] = lambda key, rnd, mu: hash_h(key + rnd + mu)
     nonces: Callable[[int, int], Sequence[int]] = lambda attempt, l: range(attempt * l, attempt * l + l)  # noqa: E741
-    expand: Expand = lambda seed, nonces, gamma1: expand_mask([seed], nonces, gamma1)[0]
+    expand: Expand = lambda seed, nonces, gamma1: expand_mask([seed], [nonces], gamma1)[0]
 
 
 class FlawedSigner(OracleSignature):
@@ -192,7 +192,7 @@ def _loop(**steps: Any) -> Make:  # noqa: ANN401
 
 def _masks(change: Callable[[Ints, int], Ints]) -> Expand:
     """Return an ExpandMask whose packed numbers gamma1 - y are changed."""
-    return lambda seed, nonces, gamma1: gamma1 - change(gamma1 - expand_mask([seed], nonces, gamma1)[0], gamma1)
+    return lambda seed, nonces, gamma1: gamma1 - change(gamma1 - expand_mask([seed], [nonces], gamma1)[0], gamma1)
 
 
 def _stuck(stored: Ints, _gamma1: int) -> Ints:

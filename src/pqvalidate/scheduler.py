@@ -19,7 +19,7 @@ from pqvalidate.planner import Task
 from pqvalidate.suites import CaseResult, Compute, Script
 
 _LANES = 2
-_CASES_PER_LANE = 128
+_CASES_PER_LANE = 256
 
 
 class Asked(Protocol):

@@ -30,7 +30,7 @@ MARKS: dict[Cell, str] = {"killed": "K", "survived": ".", "not asked": " "}
 FIRST_ROUND = ("known-answer", "differential")
 SHORT_AT_STANDARD = (
     "accumulated", "random-keys", "random-secrets", "random-processes", "random-forks", "random-failure", "hedging",
-    "hedging-seed",
+    "hedging-seed", "sign-rejections",
 )  # fmt: skip
 # The first samples are small, since most mutants are noticed at once; the last takes the rest.
 _SAMPLES = (1, 3, 12, 48, 10_000)

@@ -10,8 +10,8 @@ import pytest
 from tests.mutants import catalogue_text
 from tests.mutants.catalogue import ALL_MUTANTS, SETS, TRIED_ON, sets_of
 from tests.mutants.classes import BUG_CLASSES, NO_MUTANT
-from tests.mutants.matrix import REFERENCE, matrix, survivors, text
-from tests.mutants.survivors import GOOD_CASES_ONLY, WOULD_BE_NOTICED_BY
+from tests.mutants.matrix import REFERENCE, cell_of, matrix, plan_for, survivors, text
+from tests.mutants.survivors import GOOD_CASES_ONLY, NOTICED_AT_STANDARD_BY
 
 pytestmark = pytest.mark.whole_matrix  # minutes of computation: `make mutants`
 FOLDER = Path(__file__).parent
@@ -42,7 +42,15 @@ def test_no_check_accuses_the_reference(name: str) -> None:
 
 def test_the_survivors_on_the_standard_sets_are_the_known_ones() -> None:
     found = survivors(matrix())
-    assert set().union(*(found[name] for name in STANDARD)) == set(WOULD_BE_NOTICED_BY)
+    assert set().union(*(found[name] for name in STANDARD)) == set(NOTICED_AT_STANDARD_BY)
+
+
+@pytest.mark.parametrize("what", NOTICED_AT_STANDARD_BY)
+def test_a_survivor_of_depth_quick_is_noticed_at_depth_standard(what: str) -> None:
+    (mutant,) = [mutant for mutant in ALL_MUTANTS if mutant.what == what]
+    name = sets_of(mutant)[0]
+    (task,) = [task for task in plan_for(name).tasks if task.check.name == NOTICED_AT_STANDARD_BY[what]]
+    assert cell_of(mutant.make, mutant.target, task) == "killed"
 
 
 def test_the_survivors_on_the_pre_standard_sets_are_as_many_as_known() -> None:

@@ -190,10 +190,10 @@ def test_a_challenge_has_tau_coefficients_of_1_or_minus_1(tau: int) -> None:
         assert abs(c).max() == 1
 
 
-def test_the_bytes_of_a_stream_never_end() -> None:
-    stream = hashlib.shake_256(b"")
-    output = sampling.output_bytes(stream, length=3)
-    assert bytes(next(output) for _ in range(100)) == stream.digest(100)
+def test_a_challenge_does_not_depend_on_how_much_is_squeezed_at_first() -> None:
+    for i in range(20):
+        seed = bytes([i]) * 32
+        assert (sampling.sample_in_ball(seed, 60, first=9) == sampling.sample_in_ball(seed, 60)).all()
 
 
 def test_a_seed_that_occurs_twice_is_expanded_once_and_served_twice() -> None:

@@ -44,9 +44,9 @@ def check_columns(*columns: Sized) -> None:
         raise UsageError(f"a batch needs equally many values in every column, not {lengths}")
 
 
-def slices(column: Sized) -> Iterator[slice]:
-    """Yield slices of at most ``BATCH`` instances that cover a column."""
-    return (slice(start, start + BATCH) for start in range(0, len(column), BATCH))
+def slices(column: Sized, size: int = BATCH) -> Iterator[slice]:
+    """Yield slices of at most ``size`` instances that cover a column."""
+    return (slice(start, start + size) for start in range(0, len(column), size))
 
 
 def check_lengths(what: str, values: Sequence[bytes], length: int, clause: str) -> None:

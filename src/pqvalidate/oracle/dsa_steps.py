@@ -245,5 +245,5 @@ def matrix_times(rules: Rules, matrix: Ints, vector: Ints) -> Ints:
 
 def norms(x: Ints) -> Ints:
     """Return the largest absolute value of each instance (the infinity norm of FIPS 204 section 2.3)."""
-    largest: Ints = np.abs(x).reshape(len(x), -1).max(axis=1)
+    largest: Ints = np.abs(x).max(axis=tuple(range(1, x.ndim)))
     return largest

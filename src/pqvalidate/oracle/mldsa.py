@@ -11,7 +11,7 @@ import numpy as np
 
 from pqvalidate.algorithms import ParameterSet, parameter_set
 from pqvalidate.errors import UsageError
-from pqvalidate.oracle.batches import RefusedError, check_columns, check_lengths, slices
+from pqvalidate.oracle.batches import BATCH, RefusedError, check_columns, check_lengths, slices
 from pqvalidate.oracle.dsa_signing import Signed, sign_batch
 from pqvalidate.oracle.dsa_steps import (
     FINAL,
@@ -108,7 +108,7 @@ def sign_mu_with_history(
     check_lengths("mu", mus, 64, "FIPS 204 algorithm 7")
     check_lengths("rnd", rnds, 32, "FIPS 204 algorithm 7")
     signed: list[Signed] = []
-    for part in slices(sks):
+    for part in slices(sks, 4 * BATCH):
         try:
             signed += sign_batch(p, rules, decode_private_keys(p, sks[part]), mus[part], rnds[part])
         except RefusedError as refused:

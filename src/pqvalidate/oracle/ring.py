@@ -37,7 +37,9 @@ class Ring:
 
     def reduced(self, x: Ints) -> Ints:
         """Return the residues in 0 ... q-1."""
-        return x - x // self.q * self.q
+        quotient = x // self.q  # worked on in place: memory for large arrays costs more than the arithmetic
+        quotient *= self.q
+        return np.subtract(x, quotient, out=quotient)
 
     def centred(self, x: Ints) -> Ints:
         """Return the residues in -(q-1)/2 ... (q-1)/2 (``mod±`` of FIPS 204 section 2.3)."""

@@ -7,7 +7,7 @@ a sample that reads unusually far is right as well.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -117,35 +117,45 @@ def expand_s(seeds: Sequence[bytes], count: int, eta: int) -> Ints:
     return first_accepted(streams, 272, candidates).reshape(len(seeds), count, N)
 
 
-def expand_mask(seeds: Sequence[bytes], nonces: Sequence[int], gamma1: int) -> Ints:
-    """Return one masking vector y per 64-byte seed, shape (batch, nonces, 256) (FIPS 204 algorithm 34)."""
+def expand_mask(seeds: Sequence[bytes], nonces: Sequence[Sequence[int]], gamma1: int) -> Ints:
+    """Return one masking vector y per 64-byte seed, shape (batch, l, 256) (FIPS 204 algorithm 34).
+
+    Args:
+        seeds: rho'' of each instance.
+        nonces: for each instance those of its l polynomials.
+        gamma1: bound of the coefficients.
+
+    """
     width = gamma1.bit_length()
-    streams = [hashlib.shake_256(seed + nonce.to_bytes(2, "little")) for seed in seeds for nonce in nonces]
+    streams = [
+        hashlib.shake_256(seed + nonce.to_bytes(2, "little"))
+        for seed, numbers in zip(seeds, nonces, strict=True)
+        for nonce in numbers
+    ]
     data = stack([stream.digest(32 * width) for stream in streams])
-    return (gamma1 - unpack(data, width)).reshape(len(seeds), len(nonces), N)
+    return (gamma1 - unpack(data, width)).reshape(len(seeds), -1, N)
 
 
-def output_bytes(stream: Stream, length: int = 272) -> Iterator[int]:
-    """Yield the output bytes of a stream without end, squeezing twice as many whenever they run out."""
-    start = 0
-    while True:
-        yield from stream.digest(length)[start:]
-        start, length = length, 2 * length
-
-
-def sample_in_ball(seed: bytes, tau: int, *, sign_bits: int = 64) -> Ints:
+def sample_in_ball(seed: bytes, tau: int, *, sign_bits: int = 64, first: int = 272) -> Ints:
     """Return the challenge polynomial: ``tau`` coefficients of 1 or -1, the rest 0 (FIPS 204 algorithm 29).
 
     Args:
         seed: the commitment hash c~.
         tau: number of coefficients that are not 0.
         sign_bits: how many of the 64 sign bits are used before they repeat; the standard uses all.
+        first: bytes to squeeze before it is known how many are needed; at least 9.
 
     """
-    output = output_bytes(hashlib.shake_256(seed))
-    signs = int.from_bytes(bytes(next(output) for _ in range(8)), "little")
+    stream = hashlib.shake_256(seed)
+    output = stream.digest(first)
+    signs, at = int.from_bytes(output[:8], "little"), 8
     c = [0] * N
     for n, i in enumerate(range(N - tau, N)):
-        j = next(byte for byte in output if byte <= i)
+        j = N
+        while j > i:
+            if at == len(output):
+                output = stream.digest(2 * at)
+            j = output[at]
+            at += 1
         c[i], c[j] = c[j], 1 - 2 * (signs >> (n % sign_bits) & 1)
     return np.array(c, dtype=np.int64)

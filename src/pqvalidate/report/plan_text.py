@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
 
@@ -38,6 +39,7 @@ class PlannedCheck(Record):
     cases: int
     reason: Reason | None
     why: str
+    detects: str = ""
 
 
 class PlanCoverage(Record):
@@ -52,7 +54,7 @@ class PlanCoverage(Record):
 
 
 class PlanReport(Record):
-    """The whole plan: nothing in it was run."""
+    """The whole plan: nothing in it was run. ``seconds`` is the expected duration of the run, None if unknown."""
 
     schema: Literal["pqvalidate/plan-report/1"]
     iut: Product
@@ -62,9 +64,10 @@ class PlanReport(Record):
     questions: tuple[PlannedQuestion, ...]
     checks: tuple[PlannedCheck, ...]
     not_tested: tuple[NotTested, ...]
+    seconds: int | None = None
 
 
-def build_plan_report(plan: Plan, subject: Subject) -> PlanReport:
+def build_plan_report(plan: Plan, subject: Subject, seconds: float | None = None) -> PlanReport:
     """Return the report of a plan for one implementation."""
     asked = {(step.parameter_set, step.check) for step in plan.steps if step.reason is None}
     questions = tuple(
@@ -76,10 +79,12 @@ def build_plan_report(plan: Plan, subject: Subject) -> PlanReport:
     )  # fmt: skip
     return PlanReport(
         schema=SCHEMA, iut=product(subject), depth=plan.depth, seed=plan.seed, questions=questions,
+        seconds=None if seconds is None else math.ceil(seconds),
         coverage=tuple(_coverage(name, plan.steps, questions) for name in plan.parameter_sets),
         checks=tuple(
             PlannedCheck(check=step.check, suite=step.suite, parameter_set=step.parameter_set, clause=step.clause,
-                         severity=step.severity, cases=step.cases, reason=step.reason, why=step.why)
+                         severity=step.severity, cases=step.cases, reason=step.reason, why=step.why,
+                         detects=step.detects)
             for step in plan.steps
         ),
         not_tested=tuple(
@@ -109,6 +114,8 @@ def text(report: PlanReport, *, width: int | None = None, colour: bool | None = 
     page.gap()
     product_lines(page, report.iut)
     page.line((f"{'seed':<{_LABEL}}", "dim"), report.seed)
+    if report.seconds is not None:
+        page.line((f"{'takes':<{_LABEL}}", "dim"), f"about {duration(report.seconds)} on this machine, if it is idle")
     page.heading("Coverage")
     rows = [
         [
@@ -122,6 +129,7 @@ def text(report: PlanReport, *, width: int | None = None, colour: bool | None = 
     page.table(["parameter set", "questions asked", "checks asked", "cases"], rows, numbers=range(1, 4), indent=2)
     _unasked_questions(page, report.questions)
     _checks(page, report.checks)
+    _detections(page, report.checks)
     count = f"{counted(len(report.not_tested), 'check')} of {len(report.checks):,}"
     not_asked(page, report.not_tested, "Cannot be asked", count)
     partly = [(row.check, row.parameter_set, row.why) for row in report.checks if row.why and not row.reason]
@@ -151,6 +159,21 @@ def _checks(page: Page, checks: Sequence[PlannedCheck]) -> None:
         page.heading(f"Cases of {algorithm}", standard)
         head = ["check", "clause", "severity", *(short_name(name) for name in sets)]
         page.table(head, lines, numbers=range(3, len(head)), wrap=(1,), indent=2)
+
+
+def _detections(page: Page, checks: Sequence[PlannedCheck]) -> None:
+    able = [[row.check, row.parameter_set, row.detects] for row in checks if row.detects and not row.reason]
+    if able:
+        page.heading("Rare faults that so many cases show")
+        page.table(["", "", ""], able, wrap=(2,), indent=2)
+
+
+def duration(seconds: int) -> str:
+    """Return seconds in the unit that people would use."""
+    for size, name in ((3600, "hour"), (60, "minute")):
+        if seconds >= 2 * size:
+            return counted(round(seconds / size), name)
+    return counted(seconds, "second")
 
 
 def _grouped(rows: Iterable[PlannedCheck], key: Callable[[PlannedCheck], str]) -> list[tuple[str, list[PlannedCheck]]]:
