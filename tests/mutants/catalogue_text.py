@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from tests.mutants.catalogue import ALL_MUTANTS, sets_of
 from tests.mutants.classes import BUG_CLASSES, NO_MUTANT
 from tests.mutants.matrix import Matrix, kill_ratio
-from tests.mutants.survivors import WOULD_BE_NOTICED_BY
+from tests.mutants.survivors import NOTICED_AT_STANDARD_BY
 
 
 def _table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -30,7 +30,7 @@ def text(found: Matrix) -> str:
     )
     missing = _table(
         ("planted fault", "would be noticed by"),
-        ((what, needed) for what, needed in WOULD_BE_NOTICED_BY.items()),
+        ((what, needed) for what, needed in NOTICED_AT_STANDARD_BY.items()),
     )
     planted = {mutant.bug_class for mutant in ALL_MUTANTS}
     classes = _table(
