@@ -66,8 +66,9 @@ def lines(out: Path) -> int:
 def start(out: Path) -> subprocess.Popen[bytes]:
     command = [*COMMAND, "run", *SLOW, "--out", str(out)]
     return subprocess.Popen(
-        command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+        command, env=environment(TMPDIR=str(out.parent)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
 
 
 def test_ctrl_c_leaves_a_readable_bundle_and_resume_gives_the_same_facts(

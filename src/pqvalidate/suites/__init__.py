@@ -110,7 +110,7 @@ class Check:
 
     def missing(self, operations: frozenset[str]) -> str:
         """Return in words what the implementation would have to offer."""
-        return " or ".join(" and ".join(sorted(need - operations)) for need in self.needs)
+        return " or ".join(dict.fromkeys(" and ".join(sorted(need - operations)) for need in self.needs))
 
 
 def all_checks() -> tuple[Check, ...]:
