@@ -12,7 +12,7 @@ class Tape:
     """
 
     def __init__(self, recorded: bytes) -> None:
-        self._recorded = recorded
+        self._recorded = bytes(recorded)  # what is read must not be a view of the caller's buffer
         self._position = 0
         self._asked = 0
 
