@@ -1,0 +1,133 @@
+"""Many calls of one operation in one frame: what the calls share travels once, and each still has a reply of its own.
+
+The host's half makes the frame, the worker's half answers it. Ids count upwards from that of the frame.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from pqvalidate.adapters.framing import pack
+from pqvalidate.adapters.interface import Call
+from pqvalidate.adapters.journal import Journal
+
+MOST_CALLS = 64
+_MOST_BYTES = 1 << 18
+_LONGEST_WAIT_NS = 5_000_000
+"""A reply waits so long at most for those behind it, which is little beside any limit for a call."""
+
+
+def together_in_one(calls: Sequence[Call | dict[str, Any]], begin: int) -> list[Call]:
+    """Return the calls from ``begin`` on that one frame can carry: of one operation, with the same inputs' names."""
+    first = calls[begin]
+    if not isinstance(first, Call) or first.operation == "together" or first.operation.startswith("load_"):
+        return []
+    found: list[Call] = []
+    size = 0
+    for call in calls[begin : begin + MOST_CALLS]:
+        if (
+            not isinstance(call, Call)
+            or call.operation != first.operation
+            or call.parameter_set != first.parameter_set
+            or call.inputs.keys() != first.inputs.keys()
+        ):
+            break
+        size += sum(len(value) for value in call.inputs.values() if isinstance(value, (bytes, str)))
+        if size > _MOST_BYTES:
+            break
+        found.append(call)
+    return found if "handle" not in first.inputs else []
+
+
+def batch_frame(calls: Sequence[Call], number: int) -> bytes:
+    """Return the frame for ``calls``, whose replies carry ``number`` and the numbers behind it."""
+    first = calls[0].inputs
+    common = {
+        name: value for name, value in first.items() if all(call.inputs[name] == value for call in calls[1:])
+    }  # fmt: skip
+    names = [name for name in first if name not in common]
+    return pack({
+        "id": number, "op": "batch", "name": calls[0].operation, "set": calls[0].parameter_set, "common": common,
+        "names": names, "rows": [[call.inputs[name] for name in names] for call in calls],
+    })  # fmt: skip
+
+
+class _Channel(Protocol):
+    def sendall(self, data: bytes, /) -> None: ...
+
+
+def answer_batch(request: Mapping[str, Any], answers: Iterator[dict[str, Any]], journal: Journal, to: _Channel) -> bool:
+    """Send the replies to a batch, several at once, each safe in the journal until then; return whether it went on.
+
+    It ends early when an answer says that the process died of it.
+    """
+    sent = time.perf_counter_ns()
+    alive = True
+    for number, answer in enumerate(answers, request["id"]):
+        answer["id"] = number
+        frame = pack(answer)
+        kept = journal.add(frame)
+        alive = "died" not in answer
+        if kept and alive and time.perf_counter_ns() - sent < _LONGEST_WAIT_NS:
+            continue
+        _flush(journal, to)
+        if not kept:
+            to.sendall(frame)
+        sent = time.perf_counter_ns()
+        if not alive:
+            break
+    _flush(journal, to)
+    return alive
+
+
+def _flush(journal: Journal, to: _Channel) -> None:
+    if waiting := journal.unsent():
+        to.sendall(waiting)
+        journal.clear()
+
+
+def answers(
+    request: Mapping[str, Any], method: Any, outputs: Sequence[str],  # noqa: ANN401  (whatever an adapter offers)
+    single: Callable[[dict[str, Any]], dict[str, Any]],
+    guarded: Callable[[Callable[[], dict[str, Any]]], dict[str, Any]],
+) -> Iterator[dict[str, Any]]:  # fmt: skip
+    """Yield the answers to the calls of a batch, each before the next call is made.
+
+    Args:
+        request: the batch.
+        method: the operation's method; with an attribute ``many`` it takes all calls, else each is made alone.
+        outputs: names of what the operation returns.
+        single: answers one call.
+        guarded: turns an exception into the answer that it means.
+
+    """
+    me = os.getpid()
+    many = getattr(method, "many", None)
+    if many is None:
+        yield from map(single, single_requests(request))
+        return
+    for found in many(request["common"], request["names"], request["rows"]):
+        if os.getpid() != me:  # a copy that vendor code forked off and let return must not answer, too
+            os._exit(0)
+        if isinstance(found, Exception):
+            yield guarded(partial(_raise, found))
+        elif len(outputs) == 1:
+            yield {"ok": {outputs[0]: found}}
+        else:
+            yield {"ok": dict(zip(outputs, found, strict=True))}
+
+
+def _raise(error: Exception) -> dict[str, Any]:
+    raise error
+
+
+def single_requests(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the calls of a batch as requests of their own, without ids."""
+    common, names = request["common"], request["names"]
+    for row in request["rows"]:
+        inputs = {**common, **dict(zip(names, row, strict=True))}
+        yield {"op": request["name"], "set": request["set"], "in": inputs}
