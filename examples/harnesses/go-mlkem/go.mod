@@ -1,0 +1,3 @@
+module go-mlkem
+
+go 1.26
