@@ -10,7 +10,7 @@ RUN  := pqvalidate-runs/first-run-$(shell date -u +%Y%m%d-%H%M%S)
 CODE := src tests benchmarks vectors docs/conf.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix golden vectors mutants bench docs
+.PHONY: help run test check fix golden vectors mutants costs bench docs
 .DELETE_ON_ERROR:
 
 help: ## list the targets

@@ -100,6 +100,22 @@ PREHASH_OID_BYTE: dict[str, int] = {
 }  # fmt: skip
 
 
+def lengths(name: str) -> dict[str, int]:
+    """Return the length in bytes of every input and output that has only one, by its name in the common interface.
+
+    Sources: FIPS 203 section 4 and table 3, FIPS 204 section 3.7 and table 2, and the round 3 specifications.
+
+    Raises:
+        UsageError: no such parameter set.
+
+    """
+    row = parameter_set(name)
+    return {
+        "ek": row.public_key, "pk": row.public_key, "dk": row.private_key, "sk": row.private_key, "c": row.output,
+        "signature": row.output, "k": 32, "seed": row.seed, "m": 32, "rnd": 32, "mu": 64,
+    }  # fmt: skip
+
+
 def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
     """Return `` (nearest: X)`` for the known name most like ``word``, or the empty string."""
     found = get_close_matches(word.lower(), [k.lower() for k in known], n=1, cutoff=0.5)

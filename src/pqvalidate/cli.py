@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pqvalidate import __version__
+from pqvalidate.acvp.flags import add_flags as add_acvp_flags
 from pqvalidate.errors import PqvalidateError
 
 _EXIT_CODES = """exit codes:
@@ -63,8 +64,17 @@ def parser() -> argparse.ArgumentParser:
     keygen.add_argument("--name", default="unnamed validator", metavar="TEXT", help="name of the validator")
     keygen.add_argument("--role", choices=("vendor-self", "buyer", "lab", "government"), default="vendor-self",
                         help="role of the validator (default: vendor-self)")  # fmt: skip
+    acvp = verb("acvp", "make test files for a device that may not be connected, and judge its answers")
+    add_acvp_flags(acvp, _format_flag)
+    init = verb("init", "write a starter folder for attaching an implementation in your language")
+    init.add_argument("name", metavar="NAME", help="folder to make here, and name of the manifest; never overwritten")
+    init.add_argument("--language", required=True, choices=("c", "go", "java", "node", "python", "rust"),
+                      help="language of the harness or adapter")  # fmt: skip
     vendors = verb("vendors", "list the built-in implementations, and which are available here")
     vendors.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    harness = verb("harness-check", "check that a program keeps the harness protocol, for those who write one")
+    harness.add_argument("manifest", metavar="MANIFEST", help="manifest of kind harness")
+    harness.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     explain = verb("explain", "explain a check, reason or parameter set in plain words")
     explain.add_argument("name", metavar="NAME", nargs="?", help="what to explain; without it, all names are listed")
     doctor = verb("doctor", "check this installation: vectors by digest, controls, tools found")
@@ -86,6 +96,9 @@ def _selection_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument("--because", default="", metavar="TEXT",
                          help="why checks are excluded; compulsory with --exclude")  # fmt: skip
     command.add_argument("--seed", default=None, metavar="HEX", help="seed of all drawn cases (default: drawn afresh)")
+    command.add_argument("--sandbox", choices=("auto", "require", "off"), default="auto",
+                         help="layers around vendor code: those that this host allows, no run without them, or none "
+                         "(default: auto)")  # fmt: skip
 
 
 def _run_flags(run: argparse.ArgumentParser) -> None:
@@ -125,9 +138,11 @@ def _nearest(of: argparse.ArgumentParser, message: str) -> str:
 
 def _flags(of: argparse.ArgumentParser) -> set[str]:
     """Return the flags of the verb that was typed, or of the command itself."""
-    verbs = next((a for a in of._actions if isinstance(a, argparse._SubParsersAction)), None)  # noqa: SLF001
-    typed = next((word for word in sys.argv[1:] if verbs and word in verbs.choices), None)
-    chosen = verbs.choices[typed] if verbs and typed else of
+    chosen = of
+    for word in sys.argv[1:]:
+        verbs = next((a for a in chosen._actions if isinstance(a, argparse._SubParsersAction)), None)  # noqa: SLF001
+        if verbs and word in verbs.choices:
+            chosen = verbs.choices[word]
     return {flag for action in chosen._actions for flag in action.option_strings}  # noqa: SLF001
 
 

@@ -46,7 +46,7 @@ def run(given: argparse.Namespace) -> int:
     folder = Path(given.out) if given.out else _default_folder(given, selection.seed)
     if folder.exists() and not given.resume:
         raise UsageError(f"{folder} exists and is never overwritten; choose another --out, or go on with --resume")
-    with attach(given.iut) as iut:
+    with attach(given.iut, sandbox=given.sandbox) as iut:
         planned = make_plan(iut.subject, selection)
         with (
             BundleWriter(folder, opening(planned, iut.subject), resume=given.resume) as writer,
@@ -66,7 +66,7 @@ def plan(given: argparse.Namespace) -> int:
     from pqvalidate.planner import make_plan  # noqa: PLC0415
     from pqvalidate.report import plan_text  # noqa: PLC0415
 
-    with attach(given.iut) as iut:
+    with attach(given.iut, sandbox=given.sandbox) as iut:
         planned = make_plan(iut.subject, _selection(given, None))
         report = plan_text.build_plan_report(planned.plan, iut.subject, estimate(planned, iut))
     _print((plan_text.json if given.format == "json" else plan_text.text)(report))
@@ -146,6 +146,28 @@ def keygen(given: argparse.Namespace) -> int:
     return 0
 
 
+def acvp(given: argparse.Namespace) -> int:
+    """Make ACVP prompt files, or judge the answers to them."""
+    from pqvalidate.acvp import verbs  # noqa: PLC0415
+
+    if given.action == "emit":
+        _print(verbs.make_files(given))
+        return 0
+    evidence, failures, folder = verbs.judge_answers(given, _command())
+    return _judged(evidence, failures, given, folder, evidence.facts.subject.name)
+
+
+def init(given: argparse.Namespace) -> int:
+    """Write a starter folder and say what to do next."""
+    from pqvalidate.starter import make_starter  # noqa: PLC0415
+
+    folder = make_starter(given.language, given.name, Path())
+    _print(
+        f"{folder}/README.md says how to build it; then:\n  cd {folder}\n  pqvalidate run {given.name} --depth quick\n"
+    )
+    return 0
+
+
 def vendors(given: argparse.Namespace) -> int:
     """List the built-in implementations."""
     from pqvalidate import vendors as built_in  # noqa: PLC0415
@@ -164,6 +186,18 @@ def vendors(given: argparse.Namespace) -> int:
         _print(f"{row['name']:<14} {'available' if row['available'] else 'not here':<10} {row['detail']}\n")
         _print(f"{'':<14} {row['kind']:<10} {', '.join(row['claims'])}\n")
     return 0
+
+
+def harness_check(given: argparse.Namespace) -> int:
+    """Check that a program keeps the harness protocol; 0 if it does, 1 if not."""
+    from pqvalidate.harness_check import check_harness  # noqa: PLC0415
+
+    checked = check_harness(given.manifest)
+    if given.format == "json":
+        _print_json(checked.document())
+    else:
+        _print(checked.text())
+    return 0 if checked.keeps_the_protocol else 1
 
 
 def explain(given: argparse.Namespace) -> int:
@@ -287,5 +321,6 @@ def _print_json(value: Any) -> None:  # noqa: ANN401  (any JSON value)
 
 VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": run, "plan": plan, "judge": judge, "certify": certify, "verify": verify, "keygen": keygen,
-    "vendors": vendors, "explain": explain, "doctor": doctor,
+    "acvp": acvp, "init": init, "harness-check": harness_check, "vendors": vendors, "explain": explain,
+    "doctor": doctor,
 }  # fmt: skip

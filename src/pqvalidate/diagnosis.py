@@ -7,6 +7,9 @@ import shutil
 from pqvalidate import vectors
 from pqvalidate import vendors as built_in
 from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS
+from pqvalidate.adapters.sandbox import REMEDIES
+from pqvalidate.adapters.sandbox_paths import without_vendor
+from pqvalidate.adapters.session import Session, Target
 from pqvalidate.adapters.together import ways
 from pqvalidate.algorithms import PARAMETER_SETS, PREHASH_OID_BYTE
 from pqvalidate.controls import PLANTED, first_not_passed, run_controls, started
@@ -40,6 +43,7 @@ class Diagnosis(Record):
     damaged: tuple[str, ...]
     controls: tuple[Control, ...]
     tools: dict[str, str]
+    sandbox: dict[str, str]
     vendors: dict[str, str]
     mutants: tuple[Tried, ...] | None = None
 
@@ -68,6 +72,7 @@ class Diagnosis(Record):
             ),
             *(f"          misjudged: {c.control} by {c.check}: expected {c.expected}, seen {c.seen}" for c in wrong),
             *self._mutant_lines(),
+            *(f"sandbox   {name:<15} {where}" for name, where in self.sandbox.items()),
             *(f"tool      {name:<9} {where or 'not found'}" for name, where in self.tools.items()),
             *(f"vendor    {name:<14} {detail}" for name, detail in self.vendors.items()),
         ]
@@ -96,10 +101,23 @@ def diagnose(*, mutants: bool = False) -> Diagnosis:
     return Diagnosis(
         schema="pqvalidate/diagnosis/1", vector_files=len(digests),
         damaged=tuple(str(path) for path, good in digests if not good), controls=_controls(),
-        tools={name: shutil.which(name) or "" for name in TOOLS},
+        sandbox=_sandbox(), tools={name: shutil.which(name) or "" for name in TOOLS},
         vendors={name: built_in.availability(name)[1] for name in built_in.BUILT_IN},
         mutants=_all_mutants() if mutants else None,
     )  # fmt: skip
+
+
+def _sandbox() -> dict[str, str]:
+    """Start a worker without vendor code and return, by layer, what holds there or what would help."""
+    found: dict[str, str] = {}
+    for filter_, library in (("seccomp-sockets", False), ("seccomp", True)):
+        wanted = without_vendor(library=library)
+        with Session(Target(target="pqvalidate.adapters.sandbox:nothing", sandbox=wanted)) as session:
+            held = session.hello["limits"]
+        for name in ("netns", "landlock", filter_):
+            here = next((layer for layer in held if layer == name or layer.rstrip("0123456789") == name), "")
+            found[name] = f"{here} holds" if here else f"not here: {REMEDIES.get(name, REMEDIES['seccomp'])}"
+    return found
 
 
 def _controls() -> tuple[Control, ...]:

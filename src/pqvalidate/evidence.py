@@ -11,7 +11,9 @@ from pqvalidate.documents import Record, canonical
 
 SCHEMA: Final = "pqvalidate/evidence/1"
 Outcome: TypeAlias = Literal["pass", "fail", "error", "not-applicable"]
-Reason: TypeAlias = Literal["not-claimed", "operation-missing", "tool-missing", "not-at-this-depth", "excluded"]
+Reason: TypeAlias = Literal[
+    "not-claimed", "operation-missing", "interface-has-no-length", "tool-missing", "not-at-this-depth", "excluded"
+]  # fmt: skip
 Severity: TypeAlias = Literal["critical", "high", "medium", "low", "advisory"]
 Depth: TypeAlias = Literal["quick", "standard", "full"]
 
@@ -171,20 +173,25 @@ def summarise(step: int, planned: int, cases: Sequence[CaseRecord], *, not_run_b
     """Return the one result of a step from its cases.
 
     A step that lacks cases is an error, unless ``not_run_because`` says what stopped it: then a failed case still
-    fails it, and without one it is ``not-applicable`` (not-at-this-depth), never passed.
+    fails it, and without one it is ``not-applicable`` (not-at-this-depth), never passed. A case that the way of
+    attaching cannot carry counts as not run: its step passes if all others do, with ``operation-missing`` and the
+    number of such cases beside it, and is ``not-applicable`` where there are no others.
     """
     counts = Counter(case.outcome for case in cases)
     passed, failed, errors = counts["pass"], counts["fail"], counts["error"]
-    not_run = planned - len(cases)
-    why = not_run_because
+    unasked = counts["not-applicable"]
+    not_run = planned - len(cases) + unasked
+    why = not_run_because or _gap(cases, planned)
     outcome: Outcome = "error"
     reason: Reason | None = None
     if failed:
         outcome = "fail"
-    elif not_run and not_run_because:
+    elif len(cases) < planned and not_run_because:
         outcome, reason = "not-applicable", "not-at-this-depth"
     elif errors:
         why = next(case.why for case in cases if case.outcome == "error")
+    elif unasked and len(cases) == planned:
+        outcome, reason = "pass" if passed else "not-applicable", "operation-missing"
     elif not_run or not passed:
         why = f"{len(cases)} of {planned} cases have a record"
     else:
@@ -193,6 +200,14 @@ def summarise(step: int, planned: int, cases: Sequence[CaseRecord], *, not_run_b
         step=step, outcome=outcome, passed=passed, failed=failed, errors=errors, not_run=not_run, reason=reason,
         why=why, faults=sum(bool(case.fault) for case in cases), cases_digest=_cases_digest(cases),
     )  # fmt: skip
+
+
+def _gap(cases: Sequence[CaseRecord], planned: int) -> str:
+    """Say which cases the way of attaching cannot carry, if any."""
+    unasked = [case.why for case in cases if case.outcome == "not-applicable"]
+    return (
+        f"{len(unasked)} of {planned} cases cannot be asked in this way of attaching: {unasked[0]}" if unasked else ""
+    )
 
 
 def _cases_digest(cases: Iterable[CaseRecord]) -> str:
@@ -214,11 +229,17 @@ def check_evidence(evidence: Evidence) -> str | None:
     return None
 
 
+def _passed_in_full(step: Step, result: StepResult) -> bool:
+    """Return whether every case passed that could be asked, and whether the result owns up to those that could not."""
+    owned_up = result.reason == "operation-missing" and result.why
+    return result.passed > 0 and result.passed + (result.not_run if owned_up else 0) == step.cases
+
+
 def _problem(step: Step, result: StepResult) -> str:
     counts = (result.passed, result.failed, result.errors, result.not_run)
     wrong = {
         f"counts {sum(counts)} of {step.cases} cases": min(counts) < 0 or sum(counts) != step.cases,
-        "passed without all its cases": result.outcome == "pass" and (result.passed != step.cases or not step.cases),
+        "passed without all its cases": result.outcome == "pass" and not _passed_in_full(step, result),
         "failed without a failed case": result.outcome == "fail" and not result.failed,
         "has failed cases but did not fail": result.failed > 0 and result.outcome != "fail",
         "is not applicable without a reason": result.outcome == "not-applicable" and result.reason is None,

@@ -13,6 +13,8 @@ REASONS = {
     "not-claimed": "The vendor does not claim it, so it was not asked. The vendor can change that in the manifest.",
     "operation-missing": "The implementation, or the adapter around it, does not offer the operation that the check"
     " needs. The vendor or the author of the adapter can add it.",
+    "interface-has-no-length": "The functions take arrays without a length, as is usual in C, so an input of a wrong"
+    " length cannot be put to them. Whoever calls them must check lengths, and nothing here shows that it is done.",
     "tool-missing": "A tool that the check needs was not found on the laboratory's machine; see `pqvalidate doctor`.",
     "not-at-this-depth": "The chosen depth has no cases for it, or the run was stopped before it was complete. Run"
     " again with a greater --depth, without --max-time, or with --resume.",

@@ -10,9 +10,19 @@ import msgspec
 from pqvalidate.algorithms import PARAMETER_SETS, nearest
 from pqvalidate.documents import Record, parse_toml, to_record
 from pqvalidate.errors import InputError, UsageError
+from pqvalidate.symbols import Symbols, symbols_problem
 
 SCHEMA = "pqvalidate/manifest/1"
-KINDS = ("python",)
+KINDS = ("python", "c-abi", "liboqs", "harness", "modulewrapper", "argv", "acvp-files")
+DIALECTS = {
+    "harness": ("pqvalidate", "crucible", "crucible-external"),
+    "modulewrapper": ("boringssl", "aws-lc"),
+    "argv": ("mlkem-native",),
+}
+"""Per kind, the languages that a program may speak; the first is the one that a manifest means by leaving it out."""
+
+_LIBRARIES = ("c-abi", "liboqs")
+_PROGRAMS = tuple(DIALECTS)
 _WHAT = "a pqvalidate manifest (TOML, schema pqvalidate/manifest/1)"
 
 
@@ -26,10 +36,19 @@ class Product(Record):
 
 
 class Attach(Record):
-    """How to reach the implementation; for kind ``python`` a ``module:callable`` imported in the worker only."""
+    """How to reach the implementation.
+
+    ``target`` is the ``module:callable`` of kind python, ``library`` the shared library of kinds c-abi and liboqs,
+    ``command`` the program and arguments of the other kinds; acvp-files has none of them. Words of ``command`` that
+    begin with ``./`` or ``../``, and ``library``, are relative to the manifest.
+    """
 
     kind: str
-    target: str
+    target: str = ""
+    library: str = ""
+    command: tuple[str, ...] = ()
+    dialect: str = ""
+    framing: Literal["jsonl", "binary"] = "jsonl"
     path: tuple[str, ...] = (".",)
     environment: dict[str, str] = {}
     pass_environment: tuple[str, ...] = ()
@@ -50,12 +69,13 @@ class ArtefactSource(Record):
 
 
 class ManifestLimits(Record):
-    """Bounds on vendor code: whole seconds and mebibytes."""
+    """Bounds on vendor code: whole seconds and mebibytes, and whether it may use the network."""
 
     call_seconds: int = 20
     start_seconds: int = 60
     memory_mib: int = 2048
     file_mib: int = 1
+    network: bool = False
 
 
 class Manifest(Record):
@@ -69,6 +89,7 @@ class Manifest(Record):
     limits: ManifestLimits = ManifestLimits()
     configuration: dict[str, str] = {}
     notes: tuple[str, ...] = ()
+    symbols: Symbols = Symbols()
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -94,20 +115,43 @@ def _problem(manifest: Manifest) -> Problem | None:
     if not manifest.product.vendor.strip() or not manifest.product.name.strip():
         return "product", "vendor or name is empty", "Name both"
     for name, value in msgspec.structs.asdict(manifest.limits).items():
-        if not 0 < value <= 1 << 20:
+        if name != "network" and not 0 < value <= 1 << 20:
             return f"limits.{name}", f"{value} is out of range", "Give a whole number from 1 to 1048576"
     attach, claims, artefacts = manifest.attach, manifest.claims, manifest.artefacts
-    return _attach_problem(attach) or _claims_problem(claims) or _artefacts_problem(artefacts)
+    return (
+        _attach_problem(attach) or _claims_problem(claims) or _artefacts_problem(artefacts)
+        or symbols_problem(manifest.symbols, attach.kind)
+    )  # fmt: skip
 
 
 def _attach_problem(attach: Attach) -> Problem | None:
     if attach.kind not in KINDS:
         known = ", ".join(KINDS)
         return "attach.kind", f"unknown kind {attach.kind!r}{nearest(attach.kind, KINDS)}", f"Known kinds: {known}"
-    module, _, name = attach.target.partition(":")
-    if not all(part.isidentifier() for part in [*module.split("."), *name.split(".")]):
-        return "attach.target", f"{attach.target!r} is not module:callable", "Write it as package.module:function"
-    return None
+    fields = {"python": "target", **dict.fromkeys(_LIBRARIES, "library"), **dict.fromkeys(_PROGRAMS, "command")}
+    wanted = fields.get(attach.kind, "")
+    for field in dict.fromkeys(fields.values()):
+        if field != wanted and getattr(attach, field):
+            remedy = f"Leave it out, and give {wanted}" if wanted else "Leave it out"
+            return f"attach.{field}", f"has no meaning for kind {attach.kind}", remedy
+    if attach.kind == "python":
+        module, _, name = attach.target.partition(":")
+        if not all(part.isidentifier() for part in [*module.split("."), *name.split(".")]):
+            return "attach.target", f"{attach.target!r} is not module:callable", "Write it as package.module:function"
+    elif wanted and not getattr(attach, wanted) and attach.kind != "liboqs":
+        return f"attach.{wanted}", f"is missing; kind {attach.kind} needs it", f"State the {wanted}"
+    for word in (attach.library, *attach.command):
+        if "\0" in word:
+            return f"attach.{wanted}", "holds a NUL character", "Give a path or word without it"
+    return _dialect_problem(attach)
+
+
+def _dialect_problem(attach: Attach) -> Problem | None:
+    known = DIALECTS.get(attach.kind, ())
+    if not attach.dialect or attach.dialect in known:
+        return None
+    problem = f"unknown dialect {attach.dialect!r}{nearest(attach.dialect, known)}"
+    return "attach.dialect", problem, f"Kind {attach.kind} speaks: {', '.join(known) or 'none'}"
 
 
 def _claims_problem(claims: Claims) -> Problem | None:

@@ -342,7 +342,7 @@ PLANTED: tuple[Mutant, ...] = (
     Mutant(
         what="key generation without the bytes k and l", bug_class="DS10", algorithms=_SIGNATURES,
         imitates="Dilithium round 3.1 shipped as ML-DSA", make=dsa_with(seed_domain=lambda _k, _l: b"\7"),
-        proves="ml-dsa/kat-keygen ml-dsa/accumulated dilithium/kat-keygen",
+        proves="ml-dsa/kat-keygen ml-dsa/campaign ml-dsa/accumulated dilithium/kat-keygen",
     ),
     Mutant(
         what="the mask seed takes 31 bytes of K and no rnd", bug_class="DS4", algorithms=_SIGNATURES,

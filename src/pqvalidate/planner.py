@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from pqvalidate import vectors
-from pqvalidate.algorithms import PARAMETER_SETS
+from pqvalidate.algorithms import PARAMETER_SETS, lengths
 from pqvalidate.errors import UsageError
 from pqvalidate.evidence import Depth, Plan, Severity, Step, Subject, VectorSource
 from pqvalidate.questions import questions_for
 from pqvalidate.suites import Asking, Check, all_checks, find_check
 from pqvalidate.suites.tape import Numbered
+
+_FIXED = "fixed:"
+"""Marks an input whose length the interface cannot express, as ``fixed:operation.input`` among the operations."""
+_MOST_CONTEXT = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +97,9 @@ def _step(  # noqa: PLR0911  (one return per reason)
     if not check.satisfied_by(asking.operations):
         why = f"the implementation does not offer {check.missing(asking.operations)}"
         return _not_asked(check, asking, subject, "operation-missing", why), ()
-    cases = check.cases(asking)
+    cases, unasked = _expressible(check, asking)
+    if unasked and not cases:
+        return _not_asked(check, asking, subject, "interface-has-no-length", unasked), ()
     if selection.case:
         cases = _named(cases, selection.case)
         if not cases:
@@ -102,7 +108,7 @@ def _step(  # noqa: PLR0911  (one return per reason)
         return _not_asked(check, asking, subject, "operation-missing", check.gaps(asking)), ()
     if not cases and asking.depth != "full":
         return _not_asked(check, asking, subject, "not-at-this-depth", f"has no cases at depth {asking.depth}"), ()
-    return _asked(check, asking, subject, len(cases)), cases
+    return _asked(check, asking, subject, len(cases), unasked), cases
 
 
 def _named(cases: Sequence[Any], name: str) -> Sequence[Any]:
@@ -113,12 +119,45 @@ def _named(cases: Sequence[Any], name: str) -> Sequence[Any]:
     return [case for case in cases if case.id == name]
 
 
-def _asked(check: Check, asking: Asking, subject: Subject, cases: int) -> Step:
+def _expressible(check: Check, asking: Asking) -> tuple[Sequence[Any], str]:
+    """Return the cases whose lengths can be put to the interface, and words on those that cannot."""
+    cases = check.cases(asking)
+    fixed = {entry.removeprefix(_FIXED) for entry in asking.operations if entry.startswith(_FIXED)}
+    if not fixed or isinstance(cases, Numbered):
+        return cases, ""
+    usual = next((op for need in check.needs if need <= asking.operations for op in need if op.isidentifier()), "")
+    kept, lost = [], set[str]()
+    for case in cases:
+        operation = getattr(case, "operation", usual)
+        untold = {name for name in _wrong_lengths(case, check, asking) if f"{operation}.{name}" in fixed}
+        lost |= untold
+        if not untold:
+            kept.append(case)
+    why = f"{len(cases) - len(kept)} cases cannot be asked: the interface takes no length of {', '.join(sorted(lost))}"
+    return kept, why if lost else ""
+
+
+def _wrong_lengths(case: Any, check: Check, asking: Asking) -> list[str]:  # noqa: ANN401  (a case of any suite)
+    """Return the inputs that a case gives in a wrong length, as far as that is known before it is asked."""
+    if check.varies_length:
+        return [check.varies_length]
+    if hasattr(case, "name") and hasattr(case, "value"):  # a case of a check of lengths, among them hollow values
+        return [case.name] if case.name != "context" or len(case.value) > _MOST_CONTEXT else []
+    inputs: dict[str, Any] = {"context": getattr(case, "context", b""), **getattr(case, "inputs", {})}
+    right = lengths(asking.parameter_set)
+    given = {name: len(value) for name, value in inputs.items() if isinstance(value, bytes)}
+    return [
+        name for name, size in given.items()
+        if size != right.get(name, size) or (name == "context" and size > _MOST_CONTEXT)
+    ]  # fmt: skip
+
+
+def _asked(check: Check, asking: Asking, subject: Subject, cases: int, unasked: str = "") -> Step:
     """Return a step that has cases; ``why`` then says which further cases the implementation cannot be asked."""
     return Step(
         check=check.name, suite=check.suite, parameter_set=asking.parameter_set, clause=check.clause,
         revision=check.revision, severity=_severity(check, subject), bears_on=check.bears_on, cases=cases,
-        why=check.gaps(asking), effect=check.effect, detects=check.detects(cases),
+        why="; ".join(filter(None, (check.gaps(asking), unasked))), effect=check.effect, detects=check.detects(cases),
     )  # fmt: skip
 
 

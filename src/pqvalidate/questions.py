@@ -4,6 +4,8 @@ A question is answered when at least one of its checks ran and none failed. The 
 encapsulation, say, by byte-exact derandomised vectors, or, where the implementation draws its own randomness, by the
 oracle decapsulating what it made. ``asked_if`` names operations: without any of them the standard's option is not
 offered and the question does not arise (HashML-DSA, expanded decapsulation keys); the plan then says so as a gap.
+``cannot_be_asked`` names markers of an interface that has no words for the question: C functions whose arrays have no
+length. Their caller must check lengths; the plan lists what was not asked, with that reason.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ class Asked:
     text: str
     checks: tuple[str, ...]
     asked_if: tuple[str, ...] = ()
+    cannot_be_asked: str = ""
 
 
 _ML_KEM = (
@@ -44,7 +47,8 @@ _ML_KEM = (
     Asked(id="input-lengths", clause="FIPS 203 §7.2, §7.3", text="Are inputs of the wrong length refused?",
           checks=("ml-kem/ciphertext-length", "ml-kem/ciphertext-length-seed", "ml-kem/ek-length", "ml-kem/dk-length",
                   "ml-kem/lengths-ciphertext", "ml-kem/lengths-ciphertext-seed", "ml-kem/lengths-ek",
-                  "ml-kem/lengths-dk")),
+                  "ml-kem/lengths-dk"),
+          cannot_be_asked="fixed:decapsulate.c fixed:decapsulate.dk fixed:encapsulate.ek"),
 )  # fmt: skip
 _ML_DSA = (
     Asked(id="key-generation", clause="FIPS 204 §5.1", text="Are key pairs generated as the standard says?",
@@ -95,4 +99,5 @@ def questions_for(parameter_set: str, operations: frozenset[str]) -> tuple[Quest
         Question(id=row.id, parameter_set=parameter_set, clause=row.clause, text=row.text, checks=row.checks)
         for row in QUESTIONS[PARAMETER_SETS[parameter_set].algorithm]
         if not row.asked_if or operations.intersection(row.asked_if)
+        if not row.cannot_be_asked or not operations.issuperset(row.cannot_be_asked.split())
     )

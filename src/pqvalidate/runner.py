@@ -166,7 +166,7 @@ def _run_tasks(
             seen = list(done)
         before += len(task.cases)
         results[task.index] = _result(task, seen, stop)
-        failures += [case for case in seen if case.outcome != "pass"]
+        failures += [case for case in seen if case.outcome not in ("pass", "not-applicable")]
         missed = results[task.index].outcome == "fail" and planned.plan.steps[task.index].severity != "advisory"
         if budget.fail_fast and missed and not stop:
             stop = f"stopped by --fail-fast after {task.check.name}"

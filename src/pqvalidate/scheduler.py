@@ -13,7 +13,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
-from pqvalidate.adapters.interface import Call, Fault, Reply
+from pqvalidate.adapters.interface import Call, Fault, Reply, Unasked
 from pqvalidate.evidence import CaseRecord
 from pqvalidate.planner import Task
 from pqvalidate.suites import CaseResult, Compute, Script
@@ -100,7 +100,11 @@ class _Lane:
             if len(mine) < len(items) and mine and _costly(mine[-1]):
                 # Given up in the midst of this case: the fault that did it stands for the replies that are lacking.
                 mine += [mine[-1]] * (len(items) - len(mine))
-            if len(mine) == len(items):  # else given up before this case was asked in full: it has no record
+            if not_asked := next((reply for reply in mine if isinstance(reply, Unasked)), None):
+                self.finished[case.id] = CaseRecord(
+                    step=self.task.index, case=case.id, outcome="not-applicable", why=not_asked.why, flags=case.flags
+                )
+            elif len(mine) == len(items):  # else given up before this case was asked in full: it has no record
                 self._advance(case, script, partial(script.send, mine))
         self._begin_computing()
         return sum(map(_costly, received))
@@ -116,10 +120,13 @@ class _Lane:
         except StopIteration as end:
             self.finished[case.id] = _record(self.task, case, end.value)
         except Exception as error:  # noqa: BLE001  (a mistake in a check is our error and must not end the run)
-            why = f"{type(error).__name__}: {error}"
-            self.finished[case.id] = CaseRecord(
-                step=self.task.index, case=case.id, outcome="error", why=why, flags=case.flags
-            )
+            self._error(case, f"{type(error).__name__}: {error}")
+
+    def _error(self, case: Any, why: str) -> None:  # noqa: ANN401
+        """Record an error of ours, which neither accuses nor acquits the implementation."""
+        self.finished[case.id] = CaseRecord(
+            step=self.task.index, case=case.id, outcome="error", why=why, flags=case.flags
+        )
 
 
 def _resume(script: Script, values: list[Any]) -> Sequence[Any]:

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 import pqvalidate as pqv
+from pqvalidate.adapters.sandbox_paths import SandboxMode
 from pqvalidate.evidence import CaseRecord, Evidence, check_evidence
 from pqvalidate.planner import Planned, Selection, make_plan
 from pqvalidate.runner import LOSS_LIMIT, run
@@ -141,8 +142,8 @@ def left_behind(number: str) -> list[str]:
     return found
 
 
-def carried_out(chosen: Chosen) -> tuple[Evidence, list[CaseRecord]]:
-    with pqv.attach(MANIFEST) as iut:
+def carried_out(chosen: Chosen, sandbox: SandboxMode = "auto") -> tuple[Evidence, list[CaseRecord]]:
+    with pqv.attach(MANIFEST, sandbox=sandbox) as iut:
         return run(iut, chosen.planned, iut.subject, None)
 
 
@@ -221,11 +222,11 @@ def test_a_process_killed_from_outside_changes_no_fact(
         os.kill(int(place.read_text()), 9)
 
     place.write_text("0")
-    undisturbed, _ = carried_out(chosen)
+    undisturbed, _ = carried_out(chosen, "off")  # it says where it is in a file that its next process still finds
     place.unlink()
     killer = threading.Thread(target=kill)
     killer.start()
-    disturbed, failures = carried_out(chosen)
+    disturbed, failures = carried_out(chosen, "off")
     killer.join()
     assert failures == [], token
     assert (undisturbed.circumstances.worker_restarts, disturbed.circumstances.worker_restarts) == (0, 1)
@@ -261,7 +262,7 @@ def test_an_implementation_that_does_not_start_again_has_failed_what_is_left(
 ) -> None:
     monkeypatch.setenv("PQV_FAULT", "never starts again")
     monkeypatch.setenv("PQV_FAULT_AT", chosen.at)
-    evidence, failures = carried_out(chosen)
+    evidence, failures = carried_out(chosen, "off")  # it leaves a file that its next process finds
     assert {record.fault for record in failures} == {"crash"}, token
     assert failures[0].case == chosen.case
     assert all("exited with status 7" in record.why for record in failures[1:])

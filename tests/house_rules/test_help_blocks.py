@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BLOCK = re.compile(
-    r"^```console\n\$ pqvalidate (?P<arguments>[a-z ]*--help)\n(?P<help>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"^```console\n\$ pqvalidate (?P<arguments>[a-z -]*--help)\n(?P<help>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 PAGES = [path for path in PROSE if path.suffix == ".md" and BLOCK.search(path.read_text(encoding="utf-8"))]
 

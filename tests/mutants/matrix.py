@@ -60,14 +60,18 @@ def operations_of(name: str) -> tuple[str, ...]:
     return (*table, *options, *(f"hash:{hash_name}" for hash_name in PREHASH_OID_BYTE), *_ENVIRONMENT)
 
 
-@functools.cache
-def plan_for(name: str, depth: Depth = "standard") -> Planned:
-    """Plan for an imagined implementation of one parameter set that offers everything."""
-    subject = Subject(
+def subject_for(name: str) -> Subject:
+    """Return an imagined implementation of one parameter set that offers everything."""
+    return Subject(
         vendor="pqvalidate", name="mutant", version="", form="software-library", adapter="none", artefacts=(),
         claims=(name,), caller_checks=(), operations={name: operations_of(name)}, configuration={}, notes=(),
     )  # fmt: skip
-    return make_plan(subject, Selection(depth=depth, seed="00"))
+
+
+@functools.cache
+def plan_for(name: str, depth: Depth = "standard") -> Planned:
+    """Plan for an imagined implementation of one parameter set that offers everything."""
+    return make_plan(subject_for(name), Selection(depth=depth, seed="00"))
 
 
 def repeatable(make: Make) -> Callable[[str], OracleKem | OracleSignature]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from pqvalidate import vectors
 from pqvalidate.adapters.interface import Call, Ok, Reply
@@ -15,10 +16,10 @@ from pqvalidate.controls import KILLED_BY, MUTANTS, InProcess, reference, run_co
 from pqvalidate.evidence import Control
 from pqvalidate.mutants import Make, Mutant
 from pqvalidate.oracle import kem_steps, mlkem
-from pqvalidate.planner import Planned
+from pqvalidate.planner import Planned, Selection, make_plan
 from pqvalidate.scheduler import window
 from pqvalidate.suites import all_checks
-from tests.mutants.matrix import FIRST_ROUND, matrix, plan_for, repeatable
+from tests.mutants.matrix import FIRST_ROUND, matrix, plan_for, repeatable, subject_for
 
 CHECKS = {check.name: check for check in all_checks()}
 
@@ -42,6 +43,26 @@ def misjudged(planned: Planned) -> list[Control]:
 @pytest.mark.parametrize("name", PARAMETER_SETS)
 def test_every_control_is_judged_rightly_at_depth_quick(name: str) -> None:
     assert misjudged(plan_for(name, "quick")) == []
+
+
+NARROW = {
+    "the internal interface alone": ("ML-DSA-44", "keygen_from_seed sign_internal verify_internal"),
+    "the internal interface and mu": ("ML-DSA-44", "keygen_from_seed sign_internal verify_internal sign_mu verify_mu"),
+    "private keys as seeds": ("ML-DSA-44", "keygen_from_seed sign_internal_from_seed verify_internal"),
+    "own randomness alone": ("ML-DSA-44", "keygen sign verify"),
+    "a verifier": ("ML-DSA-44", "verify"),
+    "a KEM with its own randomness alone": ("ML-KEM-512", "keygen encapsulate decapsulate"),
+    "a KEM with keys as seeds": ("ML-KEM-512", "keygen encapsulate decapsulate_from_seed"),
+    "decapsulation alone": ("ML-KEM-512", "decapsulate_from_seed"),
+}
+
+
+@pytest.mark.parametrize(("name", "operations"), NARROW.values(), ids=NARROW)
+def test_every_control_is_judged_rightly_where_little_is_offered(name: str, operations: str) -> None:
+    narrow = replace_struct(subject_for(name), operations={name: tuple(operations.split())})
+    controls = run_controls(make_plan(narrow, Selection(depth="quick", seed="00")))
+    assert controls
+    assert [control for control in controls if control.seen != control.expected] == []
 
 
 @pytest.mark.parametrize("name", PARAMETER_SETS)

@@ -121,7 +121,8 @@ def test_a_package_as_target_is_found_by_its_init_file(tmp_path: Path) -> None:
 
 def test_nothing_that_identifies_the_implementation_is_an_error(tmp_path: Path) -> None:
     error = problem(tmp_path)
-    assert (error.place, error.problem) == ("artefacts", "nothing identifies the files of the implementation")
+    assert error.place == "attach.target"
+    assert "is not in a folder of attach.path" in error.problem
 
 
 def test_a_missing_file_is_named_with_its_place(tmp_path: Path) -> None:

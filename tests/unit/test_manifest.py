@@ -39,6 +39,7 @@ call_seconds = 1
 start_seconds = 2
 memory_mib = 3
 file_mib = 4
+network = true
 [configuration]
 build = "release"
 """
@@ -65,7 +66,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert manifest.product.form == "hsm"
     assert manifest.attach.environment == {"A": "b"}
     assert [(row.path, row.distribution) for row in manifest.artefacts] == [("x.so", ""), ("", "x-crypto")]
-    assert msgspec.structs.astuple(manifest.limits) == (1, 2, 3, 4)
+    assert msgspec.structs.astuple(manifest.limits) == (1, 2, 3, 4, True)
     assert manifest.configuration == {"build": "release"}
     assert manifest.claims.caller_checks == ("encapsulation-key",)
 

@@ -166,7 +166,7 @@ def test_a_worker_that_hangs_ends_when_its_host_is_killed(tmp_path: Path) -> Non
 def test_a_worker_that_is_hung_up_on_runs_no_exit_hook(session: Session) -> None:
     _, pid = session.ask([decapsulate(b"hook"), decapsulate(b"pid")])
     assert session._child
-    session._child.channel.shutdown(socket.SHUT_RDWR)
+    session._child.channel.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
     assert gone(int(shown(pid)))
 
 

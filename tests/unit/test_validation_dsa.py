@@ -89,8 +89,8 @@ def test_an_implementation_that_refuses_keys_of_nobody_is_not_accused() -> None:
         def signing_key(self, sk: bytes) -> bytes:
             raise ValueError(f"the private key of {len(sk)} bytes does not fit together")
 
-    task = task_of("ml-dsa/sign-rejections", "ML-DSA-44", "quick")
-    records = window(InProcess(RefusesStrangers, "ML-DSA-44"), task, task.cases, 1)
+    task = task_of("ml-dsa/sign-rejections", "ML-DSA-44", "standard")
+    records = window(InProcess(RefusesStrangers, "ML-DSA-44"), task, task.cases[:2], 1)
     assert {(record.outcome, record.why) for record in records} == {
         ("pass", "refuses private keys that fit no public key, so this was not asked")
     }

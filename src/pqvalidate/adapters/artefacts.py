@@ -8,9 +8,10 @@ from importlib import metadata
 from pathlib import Path
 
 from pqvalidate.digests import directory_digests, file_digests, tree_digests
-from pqvalidate.errors import InputError
+from pqvalidate.errors import AttachError, InputError
 from pqvalidate.evidence import Artefact
 from pqvalidate.manifest import ArtefactSource, Manifest
+from pqvalidate.vendors.library_search import find_liboqs
 
 _NATIVE = {".so", ".pyd", ".dylib"}
 _MOST_NATIVE = 4
@@ -29,10 +30,14 @@ def artefacts_of(manifest: Manifest, file: Path) -> tuple[tuple[Artefact, ...], 
         for index, source in enumerate(manifest.artefacts):
             found += _resolve(source, file, f"artefacts[{index}]")
         return tuple(found), ()
+    if manifest.attach.kind != "python":
+        return _attached_files(manifest, file)
     module = module_file(manifest, file)
     if module is None:
-        problem = "nothing identifies the files of the implementation"
-        raise InputError(file, "artefacts", problem, "Add [[artefacts]] with path or distribution")
+        name = manifest.attach.target.partition(":")[0]
+        problem = f"the module {name} is not in a folder of attach.path, and no [[artefacts]] name other files"
+        remedy = "Correct target or path; for an installed module, add [[artefacts]] with its distribution"
+        raise InputError(file, "attach.target", problem, remedy)
     note = "the manifest names no artefacts: only the adapter file is identified, not the library behind it"
     return (artefact_of(module, module.name),), (note,)
 
@@ -46,6 +51,53 @@ def module_file(manifest: Manifest, file: Path) -> Path | None:
             if path.is_file():
                 return path
     return None
+
+
+def _attached_files(manifest: Manifest, file: Path) -> tuple[tuple[Artefact, ...], tuple[str, ...]]:
+    """Return the library, or the files that the command names below the manifest."""
+    attach = manifest.attach
+    place = "attach.library" if attach.library else "attach.command"
+    named = [path for _, path in command_files(manifest, file) if path]
+    if library := library_file(manifest, file):
+        named = [library]
+    found = []
+    for path in named:
+        if not path.is_file():
+            problem = f"there is no file {path}"
+            raise InputError(file, place, problem, "Correct the path; it is relative to the manifest")
+        below = attach.library or path.is_relative_to(file.parent.resolve())
+        found.append(artefact_of(path, os.path.relpath(path, file.parent.resolve()) if below else str(path)))
+    if not found:
+        problem = "nothing identifies the files of the implementation"
+        raise InputError(file, "artefacts", problem, "Add [[artefacts]] with path or distribution")
+    return tuple(found), ()
+
+
+def library_file(manifest: Manifest, file: Path) -> Path | None:
+    """Return the shared library that a manifest names or, for kind liboqs, that is found here; None for other kinds.
+
+    Raises:
+        AttachError: no liboqs is found.
+
+    """
+    attach = manifest.attach
+    if attach.library:
+        return (file.parent / attach.library).resolve()
+    if attach.kind != "liboqs":
+        return None
+    if found := find_liboqs(os.environ):
+        return found.resolve()
+    raise AttachError(
+        "the C library liboqs was not found: set OQS_INSTALL_PATH to its folder, or attach.library to its file"
+    )
+
+
+def command_files(manifest: Manifest, file: Path) -> list[tuple[str, Path | None]]:
+    """Return each word of the command, with the absolute path that it means if it begins with ``./`` or ``../``."""
+    return [
+        (word, (file.parent / word).resolve() if word.startswith(("./", "../")) else None)
+        for word in manifest.attach.command
+    ]
 
 
 def _resolve(source: ArtefactSource, file: Path, place: str) -> list[Artefact]:

@@ -8,31 +8,55 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 import pqvalidate.vendors as built_in
-from pqvalidate.adapters.artefacts import artefact_of, artefacts_of, module_file
+from pqvalidate.adapters.artefacts import artefact_of, artefacts_of, command_files, library_file, module_file
+from pqvalidate.adapters.c_abi_plan import bridge_symbols
+from pqvalidate.adapters.harness import HarnessSession, Program
 from pqvalidate.adapters.interface import (
     Call,
     Fault,
     Kem,
+    NotOffered,
     Ok,
     Operation,
     Reply,
     Signature,
+    unasked,
 )
+from pqvalidate.adapters.sandbox_paths import SandboxMode, wanted
 from pqvalidate.adapters.session import Hello, Limits, Session, Target
 from pqvalidate.adapters.view import View, table_for
 from pqvalidate.algorithms import PARAMETER_SETS, KindName, parameter_set
 from pqvalidate.digests import file_digests
 from pqvalidate.errors import AttachError, InputError, UsageError
 from pqvalidate.evidence import Subject
-from pqvalidate.manifest import Manifest, find_manifest, read_manifest
+from pqvalidate.manifest import DIALECTS, Manifest, find_manifest, read_manifest
 
 __all__ = ["Implementation", "attach", "table_for"]
 
 _PROBE_SEED = bytes(range(64))
 
+_ABSENT = (NotImplementedError.__name__, NotOffered.__name__)
+"""Exceptions by which an adapter says that an operation is not there after all."""
 
-def attach(name: str | Path) -> Implementation:
+_BRIDGES = {
+    "c-abi": "pqvalidate.adapters.c_abi:bridge",
+    "liboqs": "pqvalidate.adapters.liboqs_direct:bridge",
+    "modulewrapper": "pqvalidate.adapters.modulewrapper:bridge",
+    "argv": "pqvalidate.adapters.argv:bridge",
+    "harness crucible": "pqvalidate.adapters.crucible:bridge",
+    "harness crucible-external": "pqvalidate.adapters.crucible:bridge",
+}
+"""Kinds, or a kind with a dialect, that the worker reaches through a module of this package: ``bridge(settings)``
+returns a factory. A harness that speaks the protocol of pqvalidate needs none: the host talks to it."""
+
+
+def attach(name: str | Path, *, sandbox: SandboxMode = "auto") -> Implementation:
     """Start the implementation that ``name`` means: a manifest path, a built-in vendor, or NAME for ./NAME.toml.
+
+    Args:
+        name: what to start.
+        sandbox: ``auto`` for the layers that this host allows, ``require`` to refuse without network namespace and
+            Landlock, ``off`` for none.
 
     Returns:
         An implementation, to be used as a context manager; it runs in a process of its own.
@@ -40,7 +64,7 @@ def attach(name: str | Path) -> Implementation:
     Raises:
         UsageError: there is nothing of that name.
         InputError: the manifest is malformed, or names files that are not there.
-        AttachError: the implementation is not available here, or does not start.
+        AttachError: the implementation is not available here, does not start, or a required layer is missing.
 
     """
     names = {vendor: built_in.manifest_path(vendor) for vendor in built_in.BUILT_IN}
@@ -52,7 +76,10 @@ def attach(name: str | Path) -> Implementation:
             if not here:
                 raise AttachError(f"{vendor} is not available here: {why}")
             extra = built_in.extra_artefacts(vendor)
-    return Implementation(read_manifest(path), path, extra=extra)
+    found = read_manifest(path)
+    if found.attach.kind == "acvp-files":
+        raise UsageError(f"{path} is about answers in files; judge them by `pqvalidate acvp import --manifest {path}`")
+    return Implementation(found, path, extra=extra, sandbox=sandbox)
 
 
 class Implementation:
@@ -60,20 +87,27 @@ class Implementation:
 
     Attributes:
         subject: who made it and the digests of its files.
-        operations: per parameter set, the operations that it really has; ``name.option`` marks an optional input.
+        operations: per parameter set, the operations that it really has; ``name.option`` marks an optional input,
+            ``fixed:name.input`` an input whose length the interface cannot express.
 
     """
 
-    def __init__(self, manifest: Manifest, file: Path, *, probe: bool = True, extra: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, manifest: Manifest, file: Path, *, probe: bool = True, extra: Sequence[Path] = (),
+        sandbox: SandboxMode = "auto",
+    ) -> None:  # fmt: skip
         artefacts, notes = artefacts_of(manifest, file)
         artefacts += tuple(artefact_of(path, path.name) for path in extra)
-        self._session = Session(_target(manifest, file), _limits(manifest))
+        self._session = session_of(manifest, file, sandbox, extra)
+        self._bridged = bool(_bridge(manifest))
         try:
             hello = self._session.hello
             sets = manifest.claims.conformance
             self.operations = {name: self._offered(hello, name, probe=probe) for name in sets}
             refusals = tuple(f"{name}: the adapter refuses it: {why}" for name, why in hello["refused"].items())
             product = manifest.product
+            if said := _other_version(product.version, hello["version"]):
+                notes += (said,)
             self.subject = Subject(
                 vendor=product.vendor, name=product.name, version=_version(product.version or hello["version"], file),
                 form=product.form, adapter=_adapter(manifest, file), artefacts=artefacts, claims=sets,
@@ -110,7 +144,8 @@ class Implementation:
 
         After ``most_losses`` calls that each cost the process, the rest is not made.
         """
-        return self._session.ask(calls, most_losses)
+        replies = self._session.ask(calls, most_losses)
+        return [unasked(reply) for reply in replies] if self._bridged else replies
 
     def kem(self, name: str) -> Kem:
         """Return the KEM ``name`` (e.g. ML-KEM-768) with the methods of the common interface.
@@ -149,6 +184,8 @@ class Implementation:
         options = {f"{op}.{option}" for op in names for option in table[op].optional} - lacking
         if any("prehash" in operation for operation in names):
             options |= {f"hash:{hash_name}" for hash_name in hello["hashes"].get(name, ())}
+        fixed = hello.get("fixed", {}).get(name, ())
+        options |= {f"fixed:{entry}" for entry in fixed if entry.partition(".")[0] in names}
         environment = {f"env:{way}" for way in (*hello["together"], "restart")} if names else set()
         return frozenset(names) | options | environment
 
@@ -165,7 +202,7 @@ class Implementation:
             for operation in ready:  # what one operation returns is what another needs, so it takes a few rounds
                 inputs = {field: values[field] for field in _required(table[operation])}
                 (reply,) = self._session.ask([Call(operation=operation, parameter_set=name, inputs=inputs)])
-                if isinstance(reply, Fault) and reply.why.startswith("NotImplementedError"):
+                if isinstance(reply, Fault) and reply.why.startswith(_ABSENT):
                     absent.add(operation)
                 if isinstance(reply, Ok) and "handle" not in reply.values:
                     values |= reply.values
@@ -179,11 +216,43 @@ def _required(operation: Operation) -> list[str]:
 
 def _version(version: str, file: Path) -> str:
     if not version:
-        raise InputError(file, "product.version", "is missing, and the adapter has no version()", "State it")
+        raise InputError(file, "product.version", "is missing, and the adapter names none", "State it")
     return version
 
 
-def _target(manifest: Manifest, file: Path) -> Target:
+def _other_version(stated: str, said: str) -> str:
+    """Return a note where an implementation names another version of itself than the manifest; or nothing."""
+    if not stated or not said or stated == said:
+        return ""
+    return f"the manifest states version {stated}; the implementation says {said}"
+
+
+def session_of(manifest: Manifest, file: Path, sandbox: SandboxMode = "auto", extra: Sequence[Path] = ()) -> Session:
+    """Start the implementation of a manifest and return the conversation with it.
+
+    Raises:
+        InputError: the manifest names what cannot be an environment variable or a path.
+        AttachError: the implementation does not start.
+
+    """
+    target = _target(manifest, file, sandbox, extra)
+    if manifest.attach.kind != "harness" or manifest.attach.dialect not in ("", "pqvalidate"):
+        return Session(target, _limits(manifest))
+    command = tuple(str(path) if path else word for word, path in command_files(manifest, file))
+    program = Program(
+        target=" ".join(manifest.attach.command), command=command, framing=manifest.attach.framing, sets=target.sets,
+        environment=target.environment, sandbox=target.sandbox,
+    )  # fmt: skip
+    return HarnessSession(program, _limits(manifest))
+
+
+def _bridge(manifest: Manifest) -> str:
+    """Return the module of this package that reaches the kind and dialect of a manifest, or nothing."""
+    kind, dialect = manifest.attach.kind, manifest.attach.dialect
+    return _BRIDGES.get(f"{kind} {dialect}", _BRIDGES.get(kind, ""))
+
+
+def _target(manifest: Manifest, file: Path, sandbox: SandboxMode, extra: Sequence[Path]) -> Target:
     attach_ = manifest.attach
     for index, entry in enumerate(attach_.path):
         if "\0" in entry:
@@ -195,10 +264,29 @@ def _target(manifest: Manifest, file: Path) -> Target:
             )
     passed = {name: os.environ[name] for name in attach_.pass_environment if name in os.environ}
     return Target(
-        target=attach_.target, path=tuple(str((file.parent / p).resolve()) for p in attach_.path),
+        target=_bridge(manifest) or attach_.target, settings=_settings(manifest, file),
+        path=tuple(str((file.parent / p).resolve()) for p in attach_.path),
         sets=manifest.claims.conformance, ask_version=not manifest.product.version,
-        environment={**passed, **attach_.environment},
+        environment={**passed, **attach_.environment}, batches=attach_.kind in ("c-abi", "liboqs"),
+        sandbox=wanted(sandbox, manifest, file, extra),
     )  # fmt: skip
+
+
+def _settings(manifest: Manifest, file: Path) -> dict[str, Any]:
+    """Return what a bridge is told: absolute paths, the dialect, and the parameter sets."""
+    attach_ = manifest.attach
+    if attach_.kind == "python":
+        return {}
+    symbols = {}
+    if attach_.kind in ("c-abi", "liboqs"):
+        symbols = bridge_symbols(manifest.symbols, attach_.kind, manifest.claims.conformance, file)
+    library = library_file(manifest, file)
+    return {
+        "kind": attach_.kind, "dialect": attach_.dialect or next(iter(DIALECTS.get(attach_.kind, ("",)))),
+        "command": [str(path) if path else word for word, path in command_files(manifest, file)],
+        "library": str(library) if library else "", "symbols": symbols,
+        "sets": list(manifest.claims.conformance), "call_seconds": manifest.limits.call_seconds,
+    }  # fmt: skip
 
 
 def _limits(manifest: Manifest) -> Limits:
@@ -210,9 +298,12 @@ def _limits(manifest: Manifest) -> Limits:
 
 
 def _adapter(manifest: Manifest, file: Path) -> str:
-    path = module_file(manifest, file) or _own_adapter(manifest.attach.target)
+    attach_ = manifest.attach
+    if attach_.kind != "python":
+        return " ".join((attach_.kind, attach_.dialect, attach_.library, *attach_.command)).replace("  ", " ").strip()
+    path = module_file(manifest, file) or _own_adapter(attach_.target)
     digest = f" sha256:{file_digests(path)[0]}" if path else ""
-    return f"{manifest.attach.kind} {manifest.attach.target}{digest}"
+    return f"python {attach_.target}{digest}"
 
 
 def _own_adapter(target: str) -> Path | None:

@@ -51,6 +51,30 @@ class Fault(Exception):  # noqa: N818  (a reply, not an error of ours: the vocab
         super().__init__(f"{kind}: {why}")
 
 
+class CannotAsk(Exception):  # noqa: N818  (a limit of ours, not a misfortune)
+    """This way of attaching cannot carry an input, so the implementation was not asked.
+
+    Only the bridges of this package may say so. A case that meets it is recorded as not applicable: it is neither an
+    accusation nor a pass.
+    """
+
+
+class NotOffered(NotImplementedError):  # noqa: N818  (it says what it is to the host, by its name)
+    """A bridge found out, by asking, that a program lacks an operation which it seemed to have."""
+
+
+class Unasked(Fault):
+    """The reply to a call that the way of attaching cannot carry; it never comes from vendor code."""
+
+
+def unasked(reply: Reply) -> Reply:
+    """Return the reply of a bridge, with a CannotAsk that it reported as an exception told apart from faults."""
+    mark = f"{CannotAsk.__name__}: "
+    if isinstance(reply, Fault) and reply.kind == "exception" and reply.why.startswith(mark):
+        return Unasked("exception", reply.why.removeprefix(mark))
+    return reply
+
+
 Reply: TypeAlias = Ok | Rejected | Fault
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import select
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 MARK = "PQVALIDATE_CHILD"
@@ -29,7 +31,53 @@ _BOOT = (
     "import sys; sys.path[:0] = filter(None, sys.argv[2:3]); sys.path += sys.argv[3:]; "
     "from pqvalidate.adapters.worker import serve; serve()"
 )
+_LAUNCH = "import sys; sys.path.insert(0, sys.argv[1]); from pqvalidate.adapters.launch import launch; launch()"
 _PLACES = {"site-packages", "dist-packages"}
+_PIPE_BYTES = 1 << 20
+
+
+class Pipes:
+    """Standard input and output of a program as one channel, of which sending and receiving never waits.
+
+    Pipes and no socket: that is what programs are used to, down to opening /dev/stdin.
+    """
+
+    def __init__(self) -> None:
+        self.their_input, self._writing = os.pipe()
+        self._reading, self.their_output = os.pipe()
+        for descriptor in (self._writing, self._reading):
+            os.set_blocking(descriptor, False)
+            with contextlib.suppress(OSError, AttributeError):  # Linux only, and within what the account may have
+                fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+    def send(self, data: memoryview) -> int:
+        """Write what the program's input takes and return how many bytes that was."""
+        return os.write(self._writing, data)
+
+    def recv(self, most: int) -> bytes:
+        """Return at most so many bytes of the program's output, empty at its end."""
+        return os.read(self._reading, most)
+
+    def fileno(self) -> int:
+        """Return the descriptor to read from."""
+        return self._reading
+
+    def outgoing(self) -> int:
+        """Return the descriptor to write to, or -1 when it was closed."""
+        return self._writing
+
+    def end_input(self) -> None:
+        """Close the program's input: a program of this protocol then exits."""
+        if self._writing >= 0:
+            os.close(self._writing)
+            self._writing = -1
+
+    def close(self) -> None:
+        """Close our ends; closing twice is harmless."""
+        self.end_input()
+        if self._reading >= 0:
+            os.close(self._reading)
+            self._reading = -1
 
 
 class ChildProcess:
@@ -39,27 +87,37 @@ class ChildProcess:
         command: program and arguments; ``{fd}`` becomes the number of the child's end of the private socket.
         environment: variables beside the few fixed ones (PATH and LANG unless given, HOME and TMPDIR in the scratch
             folder).
+        pipes: talk over the child's standard input and output and no socket; then only standard error is the log.
 
     Raises:
         OSError: the process cannot be started.
 
     """
 
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+    def __init__(self, command: list[str], environment: dict[str, str], *, pipes: bool = False) -> None:
         self.mark = secrets.token_hex(16)
         self.scratch = tempfile.TemporaryDirectory(prefix="pqvalidate-", ignore_cleanup_errors=True)
-        self.channel, theirs = socket.socketpair()
-        self.channel.setblocking(False)
         # A pipe and no file: it has no size at which a talkative vendor's prints would begin to fail.
         self._log, writing = os.pipe()
         os.set_blocking(self._log, False)
         self._printed = b""
-        number = theirs.fileno()
+        self.channel: socket.socket | Pipes
+        theirs: tuple[int, ...]
+        if pipes:
+            self.channel = made = Pipes()
+            reading, printing, theirs = made.their_input, made.their_output, ()
+        else:
+            self.channel, other = socket.socketpair()
+            self.channel.setblocking(False)
+            reading, printing, theirs = subprocess.DEVNULL, writing, (other.detach(),)
+            command = [part.replace("{fd}", str(theirs[0])) for part in command]
+        usual = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+        self.fixed = {"HOME": self.scratch.name, "TMPDIR": self.scratch.name, MARK: self.mark}
+        self.environment = {**usual, **environment, **self.fixed}
         try:
-            self._child = subprocess.Popen(  # noqa: S603  (our own interpreter, or what the manifest names)
-                [part.replace("{fd}", str(number)) for part in command],
-                stdin=subprocess.DEVNULL, stdout=writing, stderr=writing, cwd=self.scratch.name,
-                env=self._environment(environment), pass_fds=(number,), start_new_session=True,
+            self._child = subprocess.Popen(  # noqa: S603  (our own interpreter)
+                command, stdin=reading, stdout=printing, stderr=writing, cwd=self.scratch.name,
+                env=self.environment, pass_fds=theirs, start_new_session=True,
             )  # fmt: skip
         except BaseException:
             self.channel.close()
@@ -67,28 +125,32 @@ class ChildProcess:
             self.scratch.cleanup()
             raise
         finally:
-            theirs.close()
-            os.close(writing)
+            for descriptor in {reading, printing, writing, *theirs} - {subprocess.DEVNULL}:
+                os.close(descriptor)
         self._pidfd = _pidfd(self._child.pid)
-
-    def _environment(self, extra: dict[str, str]) -> dict[str, str]:
-        usual = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
-        fixed = {"HOME": self.scratch.name, "TMPDIR": self.scratch.name, MARK: self.mark}
-        return {**usual, **extra, **fixed}
 
     def wait_readable(self, seconds: float, *, writing: bool = False) -> tuple[bool, bool, bool]:
         """Wait for the socket, for print-outs or for the end of the child; return (readable, writable, ended)."""
         poll = select.poll()
-        poll.register(self.channel, select.POLLIN | (select.POLLOUT if writing else 0))
+        incoming = outgoing = self.channel.fileno()
+        poll.register(incoming, select.POLLIN | (select.POLLOUT if writing else 0))
+        if isinstance(self.channel, Pipes):
+            outgoing = self.channel.outgoing()
+            poll.register(incoming, select.POLLIN)
+            if writing and outgoing >= 0:
+                poll.register(outgoing, select.POLLOUT)
         for descriptor in (self._pidfd, self._log):
             if descriptor >= 0:
                 poll.register(descriptor, select.POLLIN)
         events = dict(poll.poll(max(0, round(seconds * 1000))))
         if self._log in events:
             self._take_log()
-        mine = events.get(self.channel.fileno(), 0)
+        mine, taken = events.get(incoming, 0), events.get(outgoing, 0)
         ended = self._pidfd in events if self._pidfd >= 0 else self._child.poll() is not None
-        return bool(mine & (select.POLLIN | select.POLLHUP | select.POLLERR)), bool(mine & select.POLLOUT), ended
+        readable = bool(mine & (select.POLLIN | select.POLLHUP | select.POLLERR))
+        # A pipe that nobody reads any more counts as writable: the attempt to write says so.
+        writable = bool(taken & (select.POLLOUT | (0 if incoming == outgoing else select.POLLERR)))
+        return readable, writable, ended
 
     def _take_log(self) -> bool:
         """Take what is in the pipe, keeping the end of it; return whether there may be more."""
@@ -113,6 +175,24 @@ class ChildProcess:
                 return f"killed by {signal.Signals(-status).name}"
             return f"killed by signal {-status}"
         return f"exited with status {status} without a reply"
+
+    def end_input(self, seconds: float) -> str:
+        """Close the input of a program, wait for its end, and return what was wrong with it: "" if nothing was."""
+        assert isinstance(self.channel, Pipes)  # noqa: S101  (a socket has no such end)
+        self.channel.end_input()
+        deadline = time.monotonic() + seconds
+        ended = False
+        while not ended and (left := deadline - time.monotonic()) > 0:
+            readable, _, ended = self.wait_readable(left)
+            if readable:
+                with contextlib.suppress(BlockingIOError):
+                    if more := self.channel.recv(_LOG_CHUNK):
+                        return f"it wrote more than its replies to standard output: {more[:80]!r}"
+                time.sleep(0.01)  # its output is closed, and it lives on
+        if not ended:
+            return f"it was still there {seconds:g} s after the end of its input"
+        how = self.how_it_ended()
+        return "" if how.startswith("exited with status 0") else how
 
     def killed_from_outside(self) -> bool:
         """Return whether the child died by a signal that code does not raise by mistake, such as SIGKILL."""
@@ -206,6 +286,21 @@ def python_worker(environment: dict[str, str]) -> ChildProcess:
     root = Path(__file__).resolve().parents[2]
     source = "" if root.name in _PLACES else str(root)
     return ChildProcess([sys.executable, "-I", "-B", "-u", "-c", _BOOT, "{fd}", source, *installed], environment)
+
+
+def program(environment: dict[str, str]) -> ChildProcess:
+    """Start the launcher of ``adapters.launch``, which becomes the program that its standard input then names.
+
+    The launcher itself runs without the program's ``environment``, which may hold what breaks another interpreter.
+
+    Raises:
+        OSError: the process cannot be started.
+
+    """
+    root = str(Path(__file__).resolve().parents[2])
+    child = ChildProcess([sys.executable, "-I", "-S", "-B", "-c", _LAUNCH, root], {}, pipes=True)
+    child.environment = {**child.environment, **environment, **child.fixed}
+    return child
 
 
 def on_main_thread() -> bool:

@@ -13,6 +13,9 @@ _LONGEST_OUTPUT = 1 << 21
 _LONGEST_TEXT = 500
 _OUTPUT_TYPES: dict[str, type] = {"valid": bool, "handle": int}
 
+_TABLES = {name: KEM_OPERATIONS if row.kind == "kem" else SIGNATURE_OPERATIONS for name, row in PARAMETER_SETS.items()}
+_NAMES = {operation.outputs: frozenset(operation.outputs) for table in _TABLES.values() for operation in table.values()}
+
 
 def wire(call: Call) -> dict[str, Any]:
     """Return a call as a request without its id."""
@@ -27,9 +30,20 @@ def reply_to(message: dict[str, Any], number: int, call: Call | dict[str, Any]) 
         return Fault("protocol", f"a reply carries id {printable(message.get('id'))}, expected {number}")
     if "died" in message:
         return Fault("crash", f"ended by {printable(message['died'])}")
+    return fitting(message, call) if isinstance(call, Call) else reply_of(message)
+
+
+def fitting(message: dict[str, Any], call: Call) -> Reply:
+    """Return the reply in a message without a number; one that does not fit ``call`` is a protocol fault.
+
+    Its values come in the order of the operation's outputs: the members of a JSON object have none of their own.
+    """
     reply = reply_of(message)
-    misfit = _misfit(call, reply) if isinstance(call, Call) else ""
-    return Fault("protocol", misfit) if misfit else reply
+    if misfit := _misfit(call, reply):
+        return Fault("protocol", misfit)
+    if isinstance(reply, Ok) and len(reply.values) > 1:
+        return Ok({name: reply.values[name] for name in _TABLES[call.parameter_set][call.operation].outputs})
+    return reply
 
 
 def reply_of(message: dict[str, Any]) -> Reply:
@@ -55,12 +69,12 @@ def _misfit(call: Call, reply: Reply) -> str:
         return ""
     if call.operation == "together":
         return _misfits(call, reply.values)
-    table = KEM_OPERATIONS if PARAMETER_SETS[call.parameter_set].kind == "kem" else SIGNATURE_OPERATIONS
-    names = table[call.operation].outputs
-    if set(reply.values) != set(names):
-        return f"a reply holds {printable(', '.join(map(str, reply.values)))} where {', '.join(names)} is expected"
+    names = _TABLES[call.parameter_set][call.operation].outputs
+    values = reply.values
+    if values.keys() != _NAMES[names]:
+        return f"a reply holds {printable(', '.join(map(str, values)))} where {', '.join(names)} is expected"
     for name in names:
-        value = reply.values[name]
+        value = values[name]
         if not isinstance(value, _OUTPUT_TYPES.get(name, bytes)):
             return f"a reply holds a value of type {type(value).__name__} as {name}"
         if isinstance(value, bytes) and len(value) > _LONGEST_OUTPUT:

@@ -8,19 +8,23 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self, TypedDict
+from pathlib import Path
+from typing import Any, NotRequired, Self, TypedDict
 
 import msgspec
 
-from pqvalidate.adapters.framing import FrameBuffer, FrameError, pack
+from pqvalidate.adapters.framing import FrameBuffer, FrameError, LineBuffer, pack
 from pqvalidate.adapters.interface import Call, Fault, Ok, Reply
+from pqvalidate.adapters.journal import NAME as JOURNAL
+from pqvalidate.adapters.journal import Journal
 from pqvalidate.adapters.process import ChildProcess, on_main_thread, python_worker
 from pqvalidate.adapters.replies import printable, reply_of, reply_to, wire
+from pqvalidate.adapters.worker_batches import batch_frame, together_in_one
 from pqvalidate.errors import AttachError, UsageError
 
-__all__ = ["Hello", "Limits", "Session", "Target", "reply_of", "wire"]
+__all__ = ["Hello", "Limits", "Session", "Target", "reply_of", "send", "wire"]
 
-_IN_FLIGHT = 64
+_IN_FLIGHT = 65
 """Calls sent ahead of their replies; enough to hide the round trip, few enough to bound the memory of a window."""
 
 _QUEUED_BYTES = 1 << 18
@@ -41,13 +45,21 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What the Python worker imports: ``module:callable``, import path, parameter sets; whether to ask a version."""
+    """What the Python worker imports: ``module:callable``, import path, parameter sets; whether to ask a version.
+
+    With ``settings``, the callable is one of this package's own bridges to other kinds: it is called with them, and
+    what it returns is then asked for each parameter set. ``sandbox`` is what ``adapters.sandbox.apply`` is told;
+    nothing for no sandbox. With ``batches``, calls of one operation travel together.
+    """
 
     target: str
     path: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
     ask_version: bool = False
     environment: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    sandbox: dict[str, Any] = field(default_factory=dict)
+    batches: bool = False
 
 
 class Hello(TypedDict):
@@ -56,10 +68,13 @@ class Hello(TypedDict):
     operations: dict[str, list[str]]
     without: dict[str, list[str]]
     hashes: dict[str, list[str]]
+    fixed: NotRequired[dict[str, list[str]]]
     refused: dict[str, str]
     together: list[str]
     limits: list[str]
     version: str
+    batch: NotRequired[bool]
+    measure: NotRequired[bool]
 
 
 class Session:
@@ -76,9 +91,10 @@ class Session:
         self.restarts = 0
         self.killed_from_outside = False
         self._closed = False
+        self._forks = False
         self._beyond_revival: Fault | None = None
         self._child: ChildProcess | None = None
-        self._buffer = FrameBuffer()
+        self._buffer: FrameBuffer | LineBuffer = FrameBuffer()
         self.hello = self._start()
 
     def __enter__(self) -> Self:
@@ -113,6 +129,7 @@ class Session:
         while len(replies) < len(calls) and (most_losses is None or losses < most_losses):
             if calls[len(replies)].operation == "restart":
                 self._lose()
+                self._forks = bool(calls[len(replies)].inputs.get("forks"))
                 replies.append(Ok({}))
                 continue
             if not_there := self.revive():
@@ -172,35 +189,61 @@ class Session:
 
     def _start(self) -> Hello:
         self._buffer = FrameBuffer()
+        self._ending: Fault | None = None
+        self._journal: Journal | None = None
         self._next_id = secrets.randbits(31)  # unpredictable, so that a stale or invented reply does not match
         try:
-            self._child = python_worker(self.target.environment)
+            self._child = self._new_child()
         except (OSError, ValueError) as error:
             raise AttachError(f"{self.target.target} could not be started: {error}.") from None
         try:
+            if self.target.batches:
+                self._journal = Journal(Path(self._child.scratch.name) / JOURNAL, create=True)
             return self._greet(self._child)
         except BaseException:
             self._lose()
             raise
 
-    def _greet(self, child: ChildProcess) -> Hello:
-        config = {
-            "target": self.target.target, "path": list(self.target.path), "sets": list(self.target.sets),
-            "ask_version": self.target.ask_version, "parent": os.getpid() if on_main_thread() else 0,
+    def _new_child(self) -> ChildProcess:
+        return python_worker(self.target.environment)
+
+    def _bounds(self, child: ChildProcess) -> dict[str, Any]:
+        """Return what a child bounds itself by, and the process to end with."""
+        return {
+            "parent": os.getpid() if on_main_thread() else 0, "sandbox": self._sandbox(child),
             "limits": {"memory_bytes": self.limits.memory_bytes, "file_bytes": self.limits.file_bytes,
                        "descriptors": self.limits.descriptors},
         }  # fmt: skip
-        deadline = time.monotonic() + self.limits.start_seconds
-        late = f"it did not say what it offers within {self.limits.start_seconds} s"
-        message = self._next_message(child, deque([memoryview(pack(config))]), deadline, late)
-        if isinstance(message, Fault):
-            raise self._no_start(child, message.why)
-        if "ok" not in message:
-            raise self._no_start(child, printable(message.get("error", "it did not say what it offers")))
+
+    def _greet(self, child: ChildProcess) -> Hello:
+        config = {
+            "target": self.target.target, "settings": self.target.settings,
+            "journal": str(Path(child.scratch.name) / JOURNAL) if self._journal else "",
+            "path": list(self.target.path), "sets": list(self.target.sets),
+            "ask_version": self.target.ask_version, **self._bounds(child),
+        }  # fmt: skip
+        message = self._first(child, deque([memoryview(pack(config))]), time.monotonic() + self.limits.start_seconds)
         try:
             return msgspec.convert(message["ok"], Hello)
         except msgspec.ValidationError as error:
             raise self._no_start(child, f"what it says about itself is malformed: {error}") from None
+
+    def _first(self, child: ChildProcess, outgoing: deque[memoryview], deadline: float) -> dict[str, Any]:
+        """Send and return the next message, which holds ``ok``; anything else means that there was no start."""
+        message = self._next_message(
+            child, outgoing, deadline, f"it did not say what it offers within {self.limits.start_seconds} s"
+        )
+        if isinstance(message, Fault):
+            raise self._no_start(child, message.why)
+        if "ok" not in message:
+            raise self._no_start(child, printable(message.get("error", "it did not say what it offers")))
+        return message
+
+    def _sandbox(self, child: ChildProcess) -> dict[str, Any]:
+        """Return what the child is told about its sandbox: it may write below its scratch folder."""
+        if not self.target.sandbox:
+            return {}
+        return {**self.target.sandbox, "write": [child.scratch.name], "forks": self._forks}
 
     def _no_start(self, child: ChildProcess, why: str) -> AttachError:
         printed = printable(child.log_tail()[-_MOST_LOG:])
@@ -223,11 +266,16 @@ class Session:
         sent = answered = 0
         deadline = time.monotonic() + self._seconds(calls[0])
         while answered < len(calls):
-            while sent < len(calls) and sent - answered < _IN_FLIGHT and sum(map(len, outgoing)) < _QUEUED_BYTES:
-                outgoing.append(memoryview(self._frame(calls[sent], self._next_id + sent)))
-                sent += 1
+            queued = sum(map(len, outgoing))
+            while sent < len(calls) and sent - answered < _IN_FLIGHT and queued < _QUEUED_BYTES:
+                batch = together_in_one(calls, sent) if self._journal else []
+                number = self._next_id + sent
+                frame = batch_frame(batch, number) if len(batch) > 1 else self._frame(calls[sent], number)
+                outgoing.append(memoryview(frame))
+                queued += len(frame)
+                sent += max(len(batch), 1)
             late = f"no reply within {self._seconds(calls[answered])} s"
-            message = self._next_message(child, outgoing, deadline, late)
+            message = self._next_reply(child, outgoing, deadline, late, self._next_id + answered)
             if isinstance(message, Fault) and message.kind == "crash":
                 message = Fault("crash", f"{message.why}{_last_words(child)}")
             number = self._next_id + answered
@@ -236,7 +284,7 @@ class Session:
                 replies[-1] = Fault("protocol", "a second reply came to the same call")
                 self._lose()
                 return
-            outcome: Reply = message if isinstance(message, Fault) else reply_to(message, number, calls[answered])
+            outcome = message if isinstance(message, Fault) else self._reply(message, number, calls[answered])
             replies.append(outcome)
             if isinstance(outcome, Fault) and outcome.kind != "exception":
                 self.killed_from_outside = outcome.kind == "crash" and child.killed_from_outside()
@@ -245,6 +293,17 @@ class Session:
             answered += 1
             deadline = time.monotonic() + self._seconds(calls[min(answered, len(calls) - 1)])
         self._next_id += answered
+
+    def _next_reply(
+        self, child: ChildProcess, outgoing: deque[memoryview], deadline: float, late: str, number: int
+    ) -> dict[str, Any] | Fault:
+        """Return the next message; of a lost child, the replies that it made and did not send come before its fault."""
+        if self._ending is None:
+            message = self._next_message(child, outgoing, deadline, late)
+            if self._journal is None or not isinstance(message, Fault):
+                return message
+            self._ending, self._buffer = message, self._journal.rest(number)
+        return self._buffer.next() or self._ending
 
     def _seconds(self, call: Call | dict[str, Any]) -> int:
         """Return the time limit of a request: that of one call, for each call that it holds."""
@@ -256,6 +315,9 @@ class Session:
         if isinstance(call, Call):
             return pack({"id": number, **wire(call)})
         return pack({**call, "id": number})
+
+    def _reply(self, message: dict[str, Any], number: int, call: Call | dict[str, Any]) -> Reply:
+        return reply_to(message, number, call)
 
     def _next_message(
         self, child: ChildProcess, outgoing: deque[memoryview], deadline: float, late: str
@@ -272,7 +334,7 @@ class Session:
             if left <= 0:
                 return Fault("timeout", late)
             readable, writable, ended = child.wait_readable(left, writing=bool(outgoing))
-            if writable and not _send(child, outgoing):
+            if writable and not send(child, outgoing):
                 outgoing.clear()
             if readable or ended:
                 data = _read(child)
@@ -292,7 +354,7 @@ def _until_restart(calls: Sequence[Call], begin: int) -> Sequence[Call]:
     return calls[begin:end]
 
 
-def _send(child: ChildProcess, outgoing: deque[memoryview]) -> bool:
+def send(child: ChildProcess, outgoing: deque[memoryview]) -> bool:
     """Write what the socket takes; return False when the child no longer reads."""
     try:
         while outgoing:

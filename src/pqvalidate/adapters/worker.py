@@ -1,8 +1,8 @@
 """The process in which vendor code runs: reads calls, makes them, writes one reply each. It knows no expectation.
 
 Started by ``adapters.process`` as ``python -I ... serve()`` with the number of a private socket. Descriptor 1 leads to
-the log, so nothing that vendor code prints can look like a reply. Each reply is sent before the next call is made, so
-a crash belongs to exactly one call.
+the log, so nothing that vendor code prints can look like a reply. Each reply is sent before the next call is made,
+or lies in the journal that the host reads, so a crash belongs to exactly one call.
 """
 
 from __future__ import annotations
@@ -18,11 +18,16 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
+from pqvalidate.adapters import sandbox
 from pqvalidate.adapters.framing import FrameBuffer, pack
 from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Operation
+from pqvalidate.adapters.journal import Journal
+from pqvalidate.adapters.launch import die_with_parent, limit_resources
 from pqvalidate.adapters.together import together, ways
+from pqvalidate.adapters.worker_batches import answer_batch, answers
 from pqvalidate.algorithms import PARAMETER_SETS, PREHASH_OID_BYTE
 
 LOADERS = {
@@ -30,7 +35,6 @@ LOADERS = {
     "load_decapsulation_key_from_seed": "decapsulate",
     "load_encapsulation_key": "encapsulate",
 }
-_PR_SET_PDEATHSIG = 1
 _ENDING = (SystemExit, KeyboardInterrupt, MemoryError)
 """After these the process is not fit for another call: it says so and ends."""
 
@@ -38,38 +42,6 @@ _ENDING = (SystemExit, KeyboardInterrupt, MemoryError)
 def operations_of(parameter_set: str) -> dict[str, Operation]:
     """Return the table of operations for the kind of ``parameter_set``."""
     return KEM_OPERATIONS if PARAMETER_SETS[parameter_set].kind == "kem" else SIGNATURE_OPERATIONS
-
-
-def limit_resources(limits: dict[str, int]) -> list[str]:
-    """Bound memory and file sizes of this process, in bytes, and open descriptors; return the limits that hold."""
-    try:
-        import resource  # noqa: PLC0415  (absent on Windows)
-    except ImportError:
-        return []
-    held: list[str] = []
-    for name, value in (
-        ("AS", limits["memory_bytes"]),
-        ("FSIZE", limits["file_bytes"]),
-        ("CORE", 0),
-        ("NOFILE", limits["descriptors"]),
-    ):
-        number = getattr(resource, f"RLIMIT_{name}")
-        hard = resource.getrlimit(number)[1]
-        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        with contextlib.suppress(ValueError, OSError):  # macOS knows RLIMIT_AS and refuses to set it
-            resource.setrlimit(number, (bound, bound))
-            held.append(f"rlimit-{name.lower()}")
-    return held
-
-
-def die_with_parent(parent: int) -> None:
-    """Ask the kernel (Linux) to end this process when the thread that started it ends; end now if it already has."""
-    import ctypes  # noqa: PLC0415  (costs 5 ms, and only Linux needs it)
-
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 class AdapterError(Exception):
@@ -83,6 +55,8 @@ class Subject:
         self.objects: dict[str, object] = {}
         self.refused: dict[str, str] = {}
         self.handles: dict[int, Any] = {}
+        # A bridge to another process names those ways of making calls together that reach the implementation.
+        self.together = [way for way in ways() if way in getattr(factory, "together", ways())]
         self._numbers = itertools.count(1)
         for name in sets:
             try:
@@ -107,13 +81,15 @@ class Subject:
             offered[name] = [op for op in table if callable(getattr(implementation, op, None))]
             without[name] = [f"{op}.{opt}" for op in offered[name] for opt in _missing(implementation, op, table[op])]
         hashes = {name: _hashes(implementation) for name, implementation in self.objects.items()}
+        fixed = {name: sorted(getattr(found, "fixed_lengths", ())) for name, found in self.objects.items()}
         return {
             "protocol": 1,
             "operations": offered,
             "without": without,
             "hashes": hashes,
+            "fixed": fixed,
             "refused": self.refused,
-            "together": ways(),
+            "together": self.together,
         }
 
     def call(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -212,6 +188,21 @@ def answer(subject: Subject, request: dict[str, Any]) -> dict[str, Any]:
     return {"id": request.get("id"), **_guarded(lambda: _perform(subject, request))}
 
 
+def _batch(subject: Subject, request: dict[str, Any], journal: Journal, channel: socket.socket) -> bool:
+    """Answer the calls of a batch; return whether the process is fit for more."""
+    outputs = operations_of(request["set"])[request["name"]].outputs
+    method = getattr(subject.objects[request["set"]], request["name"])
+    found = answers(request, method, outputs, lambda single: _one(subject, single), _guarded)
+    return answer_batch(request, found, journal, channel)
+
+
+def _one(subject: Subject, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return answer(subject, request)
+    except _ENDING as error:
+        return {"id": request.get("id"), "died": _named(error)}
+
+
 def _perform(subject: Subject, request: dict[str, Any]) -> dict[str, Any]:
     if request["op"] == "measure":
         return _measure(subject, request)
@@ -280,9 +271,9 @@ def load(target: str, path: list[str]) -> Callable[[str], object]:
     return found  # type: ignore[no-any-return]
 
 
-def version_of(target: str) -> str:
-    """Return what the adapter module's optional function ``version()`` says, or the empty string."""
-    found = getattr(sys.modules[target.partition(":")[0]], "version", None)
+def version_of(target: str, factory: Callable[[str], object]) -> str:
+    """Return what ``version()`` of the factory, or else of its module, says; the empty string without one."""
+    found = getattr(factory, "version", None) or getattr(sys.modules[target.partition(":")[0]], "version", None)
     return _describe(found()) if callable(found) else ""
 
 
@@ -318,20 +309,21 @@ def _serve(channel: socket.socket) -> None:
     config = receive()
     if config is None:
         return
-    if config["parent"]:
-        die_with_parent(config["parent"])
+    die_with_parent(config["parent"])
     greeting = _greet(config)
     subject = greeting.pop("subject", None)
     channel.sendall(pack(greeting))
+    journal = Journal(Path(config["journal"])) if config["journal"] else None
     while subject and (request := receive()) is not None:
-        try:
-            reply = answer(subject, request)
-        except _ENDING as error:
-            reply = {"id": request["id"], "died": _named(error)}
-        if os.getpid() != me:  # a copy that vendor code forked off and let return must not answer, too
-            return
-        channel.sendall(pack(reply))
-        if "died" in reply:
+        if request["op"] == "batch" and journal:
+            fit = _batch(subject, request, journal, channel)
+        else:
+            reply = _one(subject, request)
+            if os.getpid() != me:  # a copy that vendor code forked off and let return must not answer, too
+                return
+            channel.sendall(pack(reply))
+            fit = "died" not in reply
+        if not fit:
             return
 
 
@@ -339,10 +331,14 @@ def _greet(config: dict[str, Any]) -> dict[str, Any]:
     """Import the implementation; return what to tell the host about it, and the ``subject`` if there is one."""
     held = limit_resources(config["limits"])
     try:
-        subject = Subject(load(config["target"], config["path"]), config["sets"])
-        version = version_of(config["target"]) if config["ask_version"] else ""
+        held += sandbox.apply(config.get("sandbox") or {})
+        factory = load(config["target"], config["path"])
+        if config["settings"]:
+            factory = cast("Callable[[str], object]", factory(config["settings"]))
+        subject = Subject(factory, config["sets"])
+        version = version_of(config["target"], factory) if config["ask_version"] else ""
         return {"ok": {**subject.hello(), "version": version, "limits": held}, "subject": subject}
-    except AdapterError as error:
+    except (AdapterError, sandbox.LayerError) as error:
         return {"error": _describe(error)}
     except BaseException as error:  # noqa: BLE001  (vendor code at import time may raise anything)
         return {"error": _named(error)}

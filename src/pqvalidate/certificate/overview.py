@@ -49,6 +49,7 @@ class Contents(Record):
     not_tested: tuple[NotTested, ...]
     limitations: tuple[str, ...]
     platform: str
+    sandbox: tuple[str, ...]
     tool: str
     depth: str
     seed: str
@@ -112,6 +113,7 @@ def _contents(statement: Statement) -> Contents:
         not_tested=scope.not_tested,
         limitations=scope.limitations,
         platform=body.environment.platform,
+        sandbox=body.environment.sandbox,
         tool=body.method.tool,
         depth=body.method.depth,
         seed=body.method.seed,

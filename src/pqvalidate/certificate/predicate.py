@@ -176,6 +176,7 @@ class NotTested(_Part):
     reason: Literal[
         "not-claimed",
         "operation-missing",
+        "interface-has-no-length",
         "tool-missing",
         "not-at-this-depth",
         "excluded",

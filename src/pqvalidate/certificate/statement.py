@@ -210,7 +210,7 @@ def _not_tested(facts: Facts, names: Iterable[str]) -> Iterable[NotTested]:
             yield _unasked(step, result.reason or step.reason or "error", result.why or step.why)
         elif result.not_run:
             why = result.why or f"{result.not_run} of {step.cases} cases were not run"
-            yield _unasked(step, "not-at-this-depth", why)
+            yield _unasked(step, result.reason or "not-at-this-depth", why)
         # A step that was asked can say which further cases this implementation cannot be asked.
         if step.why and not step.reason:
             yield _unasked(step, "operation-missing", step.why)
@@ -260,6 +260,7 @@ def _results(evidence: Evidence) -> Results:
 
 
 def _check(step: Step, result: StepResult) -> CheckResult:
+    unasked = result.not_run if result.outcome == "pass" else 0
     return CheckResult(
         id=f"{step.parameter_set}/{step.check}",
         parameter_set=step.parameter_set,
@@ -269,12 +270,13 @@ def _check(step: Step, result: StepResult) -> CheckResult:
         revision=step.revision,
         severity=step.severity,
         determinism="measured" if step.suite in _MEASURED else "seeded",
-        planned=step.cases,
+        # A pass covers the cases that could be asked; scope.notTested tells how many could not.
+        planned=step.cases - unasked,
         passed=result.passed,
         failed=result.failed,
         errors=result.errors,
         faults=result.faults,
-        not_run=result.not_run,
+        not_run=result.not_run - unasked,
         outcome=_OUTCOMES[result.outcome],
         cases_digest=Digest(sha256=result.cases_digest) if result.cases_digest else None,
     )

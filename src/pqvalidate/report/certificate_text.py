@@ -70,6 +70,7 @@ def _identity(page: Page, says: Contents) -> None:
     relation = f"{says.validator_role}; vendor relation {says.vendor_relation}"
     page.labelled("validator", f"{says.validator} ({relation})", at=_LABEL)
     page.labelled("tested", f"with {says.tool}, {says.depth} depth, on {says.platform}", at=_LABEL)
+    page.labelled("sandbox", ", ".join(says.sandbox) or "none", at=_LABEL)
     standards: dict[str, list[str]] = {}
     for row in says.results:
         standards.setdefault(row.standard, []).append(row.parameter_set)

@@ -42,8 +42,9 @@ class Finding(Record):
 
 
 def finding(
-    step: Step, result: StepResult, cases: Iterable[CaseRecord], *, iut: str, seed: str, depth: Depth
-) -> Finding | None:
+    step: Step, result: StepResult, cases: Iterable[CaseRecord], *, iut: str, seed: str, depth: Depth,
+    command: Sequence[str] = (),
+) -> Finding | None:  # fmt: skip
     """Return the finding of a failed step, or None where no case failed.
 
     Args:
@@ -53,6 +54,7 @@ def finding(
         iut: the implementation as the user named it, for the replay command.
         seed: seed of the run in hex.
         depth: depth of the run; its cases at ``full`` go beyond those of the others.
+        command: what was typed; an import of ACVP files is replayed by itself.
 
     """
     if result.outcome != "fail":
@@ -60,13 +62,25 @@ def finding(
     failed = sorted((case for case in cases if case.outcome == "fail"), key=lambda case: _natural(case.case))
     smallest = min(failed, key=_size, default=None)
     words = ["pqvalidate", "run", iut, "--parameter-set", step.parameter_set, "--only", step.check]
+    fixed = ["--seed", seed, *(["--depth", depth] if depth == "full" else [])]
+    if tuple(command[:2]) == ("acvp", "import"):
+        words, fixed = ["pqvalidate", *_without_value(_without_value(command, "--out"), "--case")], []
     words += ["--case", smallest.case] if smallest else []
     return Finding(
         summary=_summary(result, step.cases, failed),
         effect=step.effect or (_OPEN if step.severity == "advisory" else _BROKEN).format(step.clause),
         witness=_witness(smallest) if smallest else Witness(),
-        reproduce=shell_line([*words, "--seed", seed, *(["--depth", depth] if depth == "full" else [])]),
+        reproduce=shell_line([*words, *fixed]),
     )
+
+
+def _without_value(words: Sequence[str], flag: str) -> list[str]:
+    """Return the words of a command without a flag and its value."""
+    kept = [word for word in words if not word.startswith(f"{flag}=")]
+    if flag in kept:
+        place = kept.index(flag)
+        del kept[place : place + 2]
+    return kept
 
 
 def _summary(result: StepResult, planned: int, failed: Sequence[CaseRecord]) -> str:

@@ -68,6 +68,7 @@ def _opening(report: RunReport) -> list[str]:
           for row in product.artefacts),
         *(f"- Note: {escaped(sentence(note))}" for note in product.notes),
         f"- Run: {report.depth} depth, {duration(where.duration_ns)}, {ran_on}",
+        f"- Sandbox: {escaped(', '.join(where.sandbox) or 'none')}",
     ]  # fmt: skip
     cut = "The run was interrupted: what it had not reached is listed as not asked."
     decision = f"**{report.decision}** under policy {_code(report.policy)}. {escaped(sentence(report.why))}"

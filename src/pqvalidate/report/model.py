@@ -181,9 +181,10 @@ def build_report(
     steps = list(zip(facts.plan.steps, facts.results, strict=True))
     plan = facts.plan
     found = [
-        finding(step, result, failed.get(result.step, ()), iut=iut_argument, seed=plan.seed, depth=plan.depth)
+        finding(step, result, failed.get(result.step, ()), iut=iut_argument, seed=plan.seed, depth=plan.depth,
+                command=evidence.circumstances.command)
         for step, result in steps
-    ]
+    ]  # fmt: skip
     results = tuple(_result(step, result, why) for (step, result), why in zip(steps, found, strict=True))
     questions = tuple(_answered(question, results) for question in facts.plan.questions)
     return RunReport(
@@ -343,7 +344,8 @@ def next_commands(report: RunReport) -> list[tuple[str, str]]:
     if report.status == "complete" and report.bundle:
         words = ["pqvalidate", "certify", report.bundle, "--key", "KEYFILE", "--out", "certificate.json"]
         commands.append(("sign these facts", shell_line(words)))
-    if report.decision == "undecided" and report.status == "complete":
+    imported = report.circumstances.command[:2] == ("acvp", "import")
+    if report.decision == "undecided" and report.status == "complete" and not imported:
         commands.append(("what can be asked", shell_line(["pqvalidate", "plan", report.iut_argument])))
     return commands
 

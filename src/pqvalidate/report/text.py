@@ -68,6 +68,7 @@ def _opening(page: Page, report: RunReport) -> None:
     if where.worker_restarts:
         run += f", {counted(where.worker_restarts, 'worker restart')}"
     page.labelled("run", run, at=_LABEL)
+    page.labelled("sandbox", ", ".join(where.sandbox) or "none", at=_LABEL)
 
 
 def product_lines(page: Page, product: Product) -> None:

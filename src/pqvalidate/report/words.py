@@ -14,6 +14,7 @@ SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "adviso
 
 REASONS: dict[Reason, str] = {
     "operation-missing": "the implementation, or its adapter, does not offer it",
+    "interface-has-no-length": "the interface takes no length, so a wrong one cannot be asked; its caller must check",
     "not-claimed": "the vendor does not claim it",
     "tool-missing": "a tool is missing on this host",
     "not-at-this-depth": "left out at this depth, or cut off by an interruption or a time limit",

@@ -84,6 +84,7 @@ class Check:
         effect: what a failure means to somebody who uses the implementation, in one sentence.
         caller_check: the input check that a vendor may document as the caller's; a failure is then advisory.
         detects: says how rare a fault so many cases show.
+        varies_length: the input that every case of the check gives in a wrong length.
         gaps: says which of the check's cases cannot be asked of an implementation that offers a part of them.
 
     """
@@ -101,6 +102,7 @@ class Check:
     bears_on: str = "conformance"
     revision: int = 1
     caller_check: str = ""
+    varies_length: str = ""
     gaps: Callable[[Asking], str] = lambda _asking: ""
     detects: Callable[[int], str] = lambda _cases: ""
 

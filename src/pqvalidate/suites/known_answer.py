@@ -27,6 +27,14 @@ _QUICK_MOST = 40
 _MODIFIED = {"modified-ciphertext", "Strcmp", "strcmp", "MalleableCiphertext"}
 
 
+def belonging(check: Check, cases: Sequence[Case]) -> list[Case]:
+    """Return those of other cases, e.g. of an ACVP prompt, that a check of this module would ask as they stand."""
+    select = check.cases
+    if not isinstance(select, _Select) or select.ask:
+        return []
+    return [case for case in cases if case.operation in select.operations and select.pick(case)]
+
+
 def _script(case: Case, asking: Asking) -> Script:
     """Make the one call of a published case and compare."""
     inputs = _given(case.inputs)
@@ -50,11 +58,13 @@ class _Select:
     operations: tuple[str, ...]
     pick: Pick
     ask: tuple[str, ...] = ()
+    extra: str = ""
 
     def __call__(self, asking: Asking) -> Sequence[Case]:
         found = [case for case in self._all(asking) if _offers_hash(case, asking)]
         if self.ask:
-            found = list(_asked_of(found, next(op for op in self.ask if op in asking.operations)))
+            offered = set(asking.operations)
+            found = list(_asked_of(found, next(op for op in self.ask if _needs(op, self.extra) <= offered)))
         uses = Counter(case.id for case in found)
         chosen = _few(found) if asking.depth == "quick" else found
         return [_with_operation(case) if uses[case.id] > 1 else case for case in chosen]
@@ -153,16 +163,23 @@ def _flag(*names: str) -> Pick:
     return lambda case: case.expect is False and bool(set(names).intersection(case.flags))
 
 
+def _needs(operation: str, extra: str) -> frozenset[str]:
+    return frozenset({operation, *extra.replace("*", operation).split()})
+
+
 def _check(
     name: str, clause: str, operations: str, pick: Pick, explain: str, effect: str, *,
     ask: str = "", extra: str = "", severity: Severity = "high", caller_check: str = "",
 ) -> Check:  # fmt: skip
-    """Return one row: ``operations`` and ``ask`` are names with spaces between, ``extra`` further needs."""
+    """Return one row: ``operations`` and ``ask`` are names with spaces between, ``extra`` further needs.
+
+    A star in ``extra`` stands for the operation that is asked.
+    """
     asked = tuple((ask or operations).split())
-    select = _Select(operations=tuple(operations.split()), pick=pick, ask=tuple(ask.split()))
+    select = _Select(operations=tuple(operations.split()), pick=pick, ask=tuple(ask.split()), extra=extra)
     return Check(
         name=name, suite="known-answer", algorithm=_FAMILY[name.partition("/")[0]], clause=clause, explain=explain,
-        effect=effect, needs=tuple(frozenset({op, *extra.split()}) for op in asked), script=_script, severity=severity,
+        effect=effect, needs=tuple(_needs(op, extra) for op in asked), script=_script, severity=severity,
         cases=select, gaps=select.gaps, caller_check=caller_check,
     )  # fmt: skip
 
@@ -241,7 +258,7 @@ def _sign_rows(suffix: str) -> tuple[Check, ...]:
             f"sign_prehash{op}.rnd sign_prehash{op}.context"),
         _check(f"ml-dsa/context-length{end}", "FIPS 204 §5.2, algorithm 2 line 1", f"sign_deterministic{op}",
                _flag("InvalidContext"), "A context of more than 255 bytes must be refused." + also, _BAD_INPUT,
-               ask=one_of, severity="medium"),
+               ask=one_of, extra="*.context", severity="medium"),
         _check(f"ml-dsa/{key}-length", "FIPS 204 §7.2", f"sign_deterministic{op}", _length(key),
                "A private key of the wrong length must be refused." + also, _BAD_INPUT, ask=one_of, severity="medium"),
     )  # fmt: skip

@@ -231,8 +231,11 @@ def _forked(case: Draws, asking: Asking) -> Script:
     Neither standard speaks of fork, so a miss is advisory: a server that forks workers must then seed each one anew.
     """
     calls = yield from _drawing_calls(asking)
-    warm = yield calls  # a generator that seeds itself at first use must have done so before the fork
-    (reply,) = yield [together("fork", asking, calls * case.count)]
+    # A C library may make no copies of its process but here. A generator that seeds itself at first use must have
+    # done so before the fork.
+    restart = Call(operation="restart", parameter_set=asking.parameter_set, inputs={})
+    allow = Call(operation="restart", parameter_set=asking.parameter_set, inputs={"forks": True})
+    _, *warm, reply, _ = yield [allow, *calls, together("fork", asking, calls * case.count), restart]
     if not isinstance(reply, Ok):
         return expect_acceptance(reply, {})
     copies = reply.values["replies"]

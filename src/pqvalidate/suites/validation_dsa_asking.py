@@ -168,10 +168,11 @@ def ask(name: str, questions: Sequence[Question]) -> Generator[Sequence[Call], S
 def check(
     name: str, clause: str, cases: Callable[[Asking], Sequence[object]], script: Callable[..., Script], explain: str,
     effect: str, *, severity: Severity = "critical", needs: Sequence[frozenset[str]] = VERIFICATION,
-    gaps: Callable[[Asking], str] = lambda _asking: "",
+    gaps: Callable[[Asking], str] = lambda _asking: "", varies_length: str = "",
 ) -> Check:  # fmt: skip
     """Return one row of the validation suite of ML-DSA."""
     return Check(
         name=f"ml-dsa/{name}", suite="validation", algorithm="ML-DSA", clause=clause, explain=explain, effect=effect,
         needs=tuple(needs), cases=cases, script=script, severity=severity, gaps=gaps,
+        varies_length=varies_length,
     )  # fmt: skip

@@ -338,8 +338,8 @@ CHECKS: tuple[Check, ...] = (
     check("context-limit", "FIPS 204 §5.3, algorithm 3 line 1", _limit_cases("verify"), twins_script,
           "A context of more than 255 bytes must be refused by the verifier, too, whatever its length modulo 256: "
           "here the signatures fit what code without the check would compute.", CRITICAL, severity="high",
-          needs=(frozenset({"verify", "verify.context"}),)),
+          needs=(frozenset({"verify", "verify.context"}),), varies_length="context"),
     check("prehash-context-limit", "FIPS 204 §5.4.1, algorithm 5 line 1", _limit_cases(PREHASH), twins_script,
           "The same for HashML-DSA: contexts of more than 255 bytes must be refused.", CRITICAL, severity="high",
-          needs=(frozenset({PREHASH, f"{PREHASH}.context"}),), gaps=no_hashes),
+          needs=(frozenset({PREHASH, f"{PREHASH}.context"}),), gaps=no_hashes, varies_length="context"),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from pqvalidate.adapters.interface import KEM_OPERATIONS, Value
@@ -229,7 +230,7 @@ def _length(what: str, *operations: str) -> Callable[[Crafted, Asking], Script]:
 def _lengths(
     name: str, what: str, operations: str, words: str, clause: str, severity: Severity, caller_check: str = ""
 ) -> Check:
-    return check(
+    row = check(
         f"lengths-{name}", clause, operations, _length_cases(what), _length(what, *operations.split()),
         f"{words} of the wrong length must be refused cleanly: empty, cut, lengthened at either end, doubled, by 256 "
         "and 65,536 bytes too long, or of another parameter set. liboqs-python pads short inputs with zeros; code that "
@@ -237,6 +238,7 @@ def _lengths(
         "(https://github.com/usnistgov/ACVP-Server/issues/468). Not seen: reading beyond the end without an effect.",
         BAD_INPUT, severity=severity, caller_check=caller_check,
     )  # fmt: skip
+    return replace(row, varies_length=what)
 
 
 _EK = (
