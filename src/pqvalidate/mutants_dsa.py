@@ -15,6 +15,7 @@ from pqvalidate.oracle.batches import Bits, Ints
 from pqvalidate.oracle.dsa_steps import Parameters, Rules, decode_signatures, hash_h, norms
 from pqvalidate.oracle.messages import message_prime, prehash_message_prime
 from pqvalidate.oracle.rounding import Decompose, use_hint
+from pqvalidate.suites.validation_dsa import ROUND_3_1
 
 Honest = Callable[[bytes, bytes], bool]
 _LIMIT, _WORD, _MEGA = 255, 1 << 16, 1 << 20
@@ -303,9 +304,11 @@ def _one_byte_nonces(attempt: int, l: int) -> list[int]:  # noqa: E741  (FIPS 20
 
 
 def _row(what: str, bug_class: str, imitates: str, make: Make, *proves: str, sets: tuple[str, ...] = ()) -> Mutant:
+    old = [f"dilithium/{name}" for name in proves if name in ROUND_3_1]
     return Mutant(
-        what=what, bug_class=bug_class, imitates=imitates, make=make, algorithms=("ML-DSA",), sets=sets,
-        proves=" ".join(f"ml-dsa/{name}" for name in proves),
+        what=what, bug_class=bug_class, imitates=imitates, make=make, sets=sets,
+        algorithms=("ML-DSA", "Dilithium") if old else ("ML-DSA",),
+        proves=" ".join([*(f"ml-dsa/{name}" for name in proves), *old]),
     )  # fmt: skip
 
 
@@ -362,4 +365,4 @@ PLANTED: tuple[Mutant, ...] = (
     _row("signing: no check of c t0", "DS2", "AWS-LC #3545: self-tests reached two of four branches",
          dsa_with(sign_ct0_bound=_unbounded), "sign-rejections", sets=("ML-DSA-44",)),
 )  # fmt: skip
-"""The faults that the controls use for the crafted checks of ML-DSA."""
+"""The faults that the controls use for the crafted checks of ML-DSA and Dilithium."""

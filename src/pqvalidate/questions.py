@@ -85,7 +85,7 @@ _DILITHIUM = (
     Asked(id="signing", clause="Dilithium 3.1 figure 4", text="Are signatures those of round 3.1?",
           checks=("dilithium/kat-sign", "dilithium/sign-oracle")),
     Asked(id="verification", clause="Dilithium 3.1 figure 4", text="Are round 3.1 signatures accepted?",
-          checks=("dilithium/kat-verify",)),
+          checks=("dilithium/kat-verify", "dilithium/signature-tampered", "dilithium/z-bound")),
 )  # fmt: skip
 
 QUESTIONS: dict[str, tuple[Asked, ...]] = {

@@ -22,6 +22,7 @@ from pqvalidate.oracle.dsa_steps import (
     hash_h,
     matrix_times,
 )
+from pqvalidate.oracle.mldsa import rules_for
 from pqvalidate.oracle.ring import N
 
 _LENIENT = replace(FINAL, hint_order_checked=False, hint_padding_checked=False, hint_cuts_checked=False)
@@ -38,7 +39,8 @@ def zero_t1_public_key(name: str, rho: bytes) -> bytes:
         rho: 32 bytes.
 
     """
-    return encode_public_keys(PublicKeys([rho], np.zeros((1, FINAL.parameters[name].k, N), dtype=np.int64)))[0]
+    k = rules_for(name).parameters[name].k
+    return encode_public_keys(PublicKeys([rho], np.zeros((1, k, N), dtype=np.int64)))[0]
 
 
 def signature_under_zero_t1(name: str, pk: bytes, mu: bytes, z: Ints, hint: bytes) -> bytes:

@@ -93,7 +93,7 @@ def bodies(name: str, recipes: Sequence[Recipe]) -> list[Body]:
     """
     made: list[Body] = []
     for part in slices(recipes):
-        made += _batch(FINAL.parameters[name], recipes[part])
+        made += _batch(mldsa.rules_for(name).parameters[name], recipes[part])
     return made
 
 

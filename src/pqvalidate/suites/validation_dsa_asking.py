@@ -11,11 +11,11 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pqvalidate.adapters.interface import Call, Reply, Value
-from pqvalidate.algorithms import PREHASH_OID_BYTE
+from pqvalidate.algorithms import PREHASH_OID_BYTE, parameter_set
 from pqvalidate.evidence import Severity
 from pqvalidate.oracle import mldsa
 from pqvalidate.oracle.crafting_dsa import Body, Recipe, bodies, zero_t1_public_key
-from pqvalidate.oracle.dsa_steps import FINAL, Parameters, hash_h
+from pqvalidate.oracle.dsa_steps import Parameters, hash_h
 from pqvalidate.oracle.messages import message_prime, prehash_message_prime
 from pqvalidate.suites import Asking, CaseResult, Check, Script
 from pqvalidate.suites.expectations import PASS, expect_answer
@@ -38,8 +38,13 @@ def draw(asking: Asking, label: str, length: int) -> bytes:
 
 
 def numbers(asking: Asking) -> Parameters:
-    """Return the numbers of the parameter set (FIPS 204 table 1)."""
-    return FINAL.parameters[asking.parameter_set]
+    """Return the numbers of the parameter set (FIPS 204 table 1, or Dilithium 3.1 table 2)."""
+    return mldsa.rules_for(asking.parameter_set).parameters[asking.parameter_set]
+
+
+def round_3_1(asking: Asking) -> bool:
+    """Return whether this is Dilithium, which signs messages as they are: no domain byte, no context, a tr of 32."""
+    return parameter_set(asking.parameter_set).algorithm == "Dilithium"
 
 
 def offered_hashes(asking: Asking) -> tuple[str, ...]:
@@ -49,7 +54,7 @@ def offered_hashes(asking: Asking) -> tuple[str, ...]:
 
 def surfaces(asking: Asking) -> tuple[str, ...]:
     """Return the operations for verification, other than HashML-DSA, that the implementation offers."""
-    return tuple(name for name in SURFACES if name in asking.operations)
+    return tuple(name for name in SURFACES[: 1 if round_3_1(asking) else None] if name in asking.operations)
 
 
 def no_hashes(asking: Asking) -> str:
@@ -83,9 +88,9 @@ def open_key(name: str, rho: bytes) -> bytes:
     return zero_t1_public_key(name, rho)
 
 
-def message_mu(pk: bytes, m_prime: bytes) -> bytes:
+def message_mu(pk: bytes, m_prime: bytes, tr: int = 64) -> bytes:
     """Return the message representative of a formatted message (FIPS 204 algorithm 8 lines 6 and 7)."""
-    return hash_h(hash_h(pk) + m_prime)
+    return hash_h(hash_h(pk, tr) + m_prime)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +102,7 @@ class Target:
         pk: public key.
         m_prime: the formatted message that is signed.
         inputs: what the operation takes beside key and signature.
+        tr: bytes of the hash of the public key.
 
     """
 
@@ -104,11 +110,12 @@ class Target:
     pk: bytes
     m_prime: bytes
     inputs: Mapping[str, Value] = field(default_factory=dict)
+    tr: int = 64
 
     @property
     def mu(self) -> bytes:
         """The message representative that the verifier must arrive at."""
-        return message_mu(self.pk, self.m_prime)
+        return message_mu(self.pk, self.m_prime, self.tr)
 
     def call(self, name: str, signature: bytes, **other: Value) -> tuple[Call, Mapping[str, Value]]:
         """Return the question whether ``signature`` is valid, and its inputs."""
@@ -139,6 +146,9 @@ def targets(
 ) -> list[Target]:
     """Return how a message is asked of each chosen interface; the pre-hash function changes with ``number``."""
     hashes = offered_hashes(asking) or ("SHA2-256",)
+    if round_3_1(asking):
+        tr = numbers(asking).tr
+        return [Target(surface=s, pk=pk, m_prime=message, inputs={"message": message}, tr=tr) for s in chosen]
     return [target(surface, pk, message, context=context, hash_name=hashes[number % len(hashes)]) for surface in chosen]
 
 

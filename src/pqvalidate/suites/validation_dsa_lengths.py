@@ -20,6 +20,7 @@ from pqvalidate.suites.validation_dsa_asking import (
     check,
     draw,
     key_pair,
+    message_mu,
     no_hashes,
     numbers,
     offered_hashes,
@@ -121,7 +122,7 @@ def _verify_script(case: Wrong, asking: Asking) -> Script:
         ]
     else:
         for hashed in (pk, case.value):  # tr of the key as it should be, and as it came
-            mu = asked.mu if case.operation == "verify_mu" else hash_h(hash_h(hashed) + asked.m_prime)
+            mu = asked.mu if case.operation == "verify_mu" else message_mu(hashed, asked.m_prime, asked.tr)
             bad = replace(asked, pk=case.value)
             questions.append(Question(target=bad, signature=body.signed(mu), expect=False, what="length of pk"))
     return (yield from ask(name, questions))
