@@ -1,0 +1,1 @@
+"""Speed of implementations beside each other: interleaved in one run, as ratios with intervals."""
