@@ -92,9 +92,11 @@ def build_statement(
         environment=_environment(evidence),
         method=_method(evidence),
         scope=_scope(facts),
-        results=_results(evidence),
+        results=results_of(evidence),
         claims=tuple(
-            Claim(id=f"conformance/{name}", status="declared", by=facts.subject.vendor) for name in facts.subject.claims
+            Claim(id=f"{kind}/{name}", status="declared", by=facts.subject.vendor)
+            for kind, names in (("conformance", facts.subject.claims), ("timing", facts.subject.timing))
+            for name in names
         ),
         materials=tuple(materials),
         disclaimer=wording.DISCLAIMER,
@@ -234,7 +236,8 @@ def _gaps(facts: Facts) -> Iterable[NotTested]:
         yield NotTested(what=what, parameter_set="", check="", reason="outside-the-method", why=why)
 
 
-def _results(evidence: Evidence) -> Results:
+def results_of(evidence: Evidence) -> Results:
+    """Return the results as a certificate states them: checks, questions, controls, and the outcome that follows."""
     facts = evidence.facts
     pairs = list(zip(facts.plan.steps, facts.results, strict=True))
     checks = tuple(_check(step, result) for step, result in pairs)

@@ -152,7 +152,7 @@ def _open(
     envelope: OpenedEnvelope, signed: dict[str, Any], cert: Path, trust: Trust, protocol: _Protocol
 ) -> tuple[Statement, TrustedValidator] | None:
     """Parse the verified bytes, and only those; return the statement and the validator that signed it, if it did."""
-    tree = _parse(envelope.payload, cert)
+    tree = parse_body(envelope.payload, cert)
     types = (tree.get("_type"), tree.get("predicateType"))
     if types != (STATEMENT_TYPE, PREDICATE_TYPE):
         protocol.note("statement-type", f"it is a {str(types[0])[:80]!r} with a {str(types[1])[:80]!r}")
@@ -171,7 +171,13 @@ def _open(
     return statement, validator
 
 
-def _parse(body: bytes, cert: Path) -> dict[str, Any]:
+def parse_body(body: bytes, cert: Path) -> dict[str, Any]:
+    """Return the JSON object that was signed; ``cert`` names the file in errors.
+
+    Raises:
+        InputError: the bytes are no JSON object in canonical form (RFC 8785).
+
+    """
     tree = parse_json(body, f"{cert} (signed body)", _WHAT)
     if not isinstance(tree, dict):
         raise InputError(cert, "signed body", "is no JSON object", _REMEDY)

@@ -1,0 +1,232 @@
+"""Rules on what must have been shown: tests, modes of use, claims, certificates of other schemes, whose evidence."""
+
+from __future__ import annotations
+
+from datetime import date as calendar
+from fnmatch import fnmatchcase
+
+from pqvalidate.certificate.predicate import CheckResult
+from pqvalidate.policy.case import Case, Found, listed, say, worst
+from pqvalidate.policy.dossier import ExternalCertificate, Offered
+from pqvalidate.policy.profile import (
+    ChecksRule,
+    ClaimRule,
+    ClaimStatus,
+    ExternalCertificateRule,
+    ModeRule,
+    Scheme,
+    TrustRule,
+)
+
+_STATUSES: tuple[ClaimStatus, ...] = ("not-provided", "declared", "evidenced", "validated")
+_ASSURANCES = ("", "substantial", "high")
+_HEDGING = ("ml-dsa/hedging", "ml-dsa/hedging-seed")
+_OF_A_KEM = ("approved-combiner", "ephemeral-keys")
+_MOST_NAMES = 6
+
+
+def checks(rule: ChecksRule, case: Case) -> Found:
+    """Judge the tests of every permitted set of an algorithm: none may have failed, those asked for must have run."""
+    rows = case.of_algorithm(rule.algorithm)
+    if not rows:
+        return Found(
+            outcome="not-applicable",
+            why=say(f"no permitted set of {rule.algorithm} is claimed",
+                    f"er is geen toegestane parameterset van {rule.algorithm} geclaimd"),
+        )  # fmt: skip
+    parts = [_tested(rule, case, row.name) for row in rows]
+    outcome = worst(parts)
+    return next(part for part in parts if part.outcome == outcome)
+
+
+def _tested(rule: ChecksRule, case: Case, name: str) -> Found:
+    results = case.dossier.results
+    answers = {a.question: a.outcome for a in results.questions if a.parameter_set == name}
+    asked = [q for q in answers if q in rule.questions or "*" in rule.questions]
+    unasked = [q for q in rule.questions if q != "*" and q not in answers]
+    looked = [c for c in results.checks if c.parameter_set == name and _matches(rule, c)]
+    failed = [c.check for c in looked if c.outcome == "fail" and c.severity != "advisory"]
+    failed += [q for q in asked if answers[q] == "failed"]
+    if failed:
+        return Found(outcome="fail", why=say(f"{name} failed: {_few(failed)}", f"{name} faalde: {_few(failed)}"))
+    open_ = [q for q in asked if answers[q] != "answered"] + unasked
+    open_ += [c.check for c in looked if c.outcome == "inconclusive"]
+    executed = sum(check.passed for check in looked if check.outcome == "pass")
+    if open_ or (rule.checks and executed < rule.min_executed) or not (asked or looked):
+        missing = _few(open_) if open_ else f"{executed}/{rule.min_executed} {listed(rule.checks)}"
+        return Found(
+            outcome="insufficient-evidence",
+            why=say(f"{name} not answered: {missing}", f"{name} niet beantwoord: {missing}"),
+        )
+    number = len(asked) + len([c for c in looked if c.outcome == "pass"])
+    return Found(
+        outcome="pass",
+        why=say(f"passed for each permitted set: {number} questions and checks; none failed",
+                f"geslaagd voor elke toegestane parameterset: {number} vragen en controles; geen gefaald"),
+    )  # fmt: skip
+
+
+def _matches(rule: ChecksRule, check: CheckResult) -> bool:
+    return any(fnmatchcase(check.check, pattern) for pattern in rule.checks)
+
+
+def _few(names: list[str]) -> str:
+    return listed(names[:_MOST_NAMES]) + (" ..." if len(names) > _MOST_NAMES else "")
+
+
+def mode(rule: ModeRule, case: Case) -> Found:
+    """Judge a mode of use: hedged signing and pre-hash are seen in tests, the others only in a product."""
+    match rule.mode:
+        case "hedged-signing":
+            return _hedged(case)
+        case "pre-hash":
+            return _pre_hash(rule, case)
+        case _:
+            return _use(rule, case)
+
+
+def _hedged(case: Case) -> Found:
+    rows = case.of_algorithm("ML-DSA")
+    signing = [row for row in rows if any(name.startswith("sign") for name in row.operations)]
+    if not signing:
+        return Found(
+            outcome="not-applicable",
+            why=say("the product claims no ML-DSA set that it signs with",
+                    "het product claimt geen ML-DSA-parameterset waarmee het tekent"),
+        )  # fmt: skip
+    parts = [_hedged_set(case, row) for row in signing]
+    outcome = worst(parts)
+    return next(part for part in parts if part.outcome == outcome)
+
+
+def _hedged_set(case: Case, row: Offered) -> Found:
+    seen = {c.outcome for c in case.dossier.results.checks if c.parameter_set == row.name and c.check in _HEDGING}
+    if "fail" in seen:
+        return Found(
+            outcome="fail",
+            why=say(f"{row.name}: two signatures of one message are equal, so signing is deterministic",
+                    f"{row.name}: twee handtekeningen onder een bericht zijn gelijk, dus deterministisch"),
+        )  # fmt: skip
+    if "pass" in seen:
+        deterministic = [name for name in row.operations if name.startswith("sign_deterministic")]
+        note = say(
+            f"Sign hedged; do not use {listed(deterministic)}.", f"Teken hedged; gebruik {listed(deterministic)} niet."
+        )
+        return Found(
+            outcome="pass",
+            why=say("two signatures of one message differ", "twee handtekeningen onder een bericht verschillen"),
+            conditions=(note,) if deterministic else (),
+        )
+    return Found(
+        outcome="insufficient-evidence",
+        why=say(f"{row.name}: no hedged signing was shown", f"{row.name}: hedged tekenen is niet getoond"),
+    )
+
+
+def _pre_hash(rule: ModeRule, case: Case) -> Found:
+    rows = case.of_algorithm("ML-DSA")
+    offering = [row.name for row in rows if any("prehash" in name for name in row.operations)]
+    if not rows:
+        return Found(outcome="not-applicable", why=say("no ML-DSA is claimed", "er is geen ML-DSA geclaimd"))
+    if rule.value == "require" and not offering:
+        return Found(
+            outcome="insufficient-evidence", why=say("no pre-hash operation was seen", "er is geen pre-hash gezien")
+        )
+    return Found(
+        outcome="pass",
+        why=say(f"pre-hash is offered by {listed(offering)}" if offering else "pre-hash is not offered",
+                f"pre-hash wordt geboden door {listed(offering)}" if offering else "pre-hash wordt niet geboden"),
+        conditions=(rule.message,) if offering and rule.value == "discourage" else (),
+    )  # fmt: skip
+
+
+def _use(rule: ModeRule, case: Case) -> Found:
+    """Judge what only shows where a product is put together; its message is the condition of use of a component."""
+    if rule.mode in _OF_A_KEM and not any(row.primitive == "kem" for row in case.permitted or case.judged):
+        return Found(outcome="not-applicable", why=say("the product claims no kem", "het product claimt geen KEM"))
+    if case.dossier.is_component:
+        return Found(
+            outcome="not-applicable",
+            why=say("shows in a product or protocol only", "blijkt alleen uit een product of protocol"),
+            conditions=(rule.message,),
+        )
+    return Found(outcome="insufficient-evidence", why=say("was not looked at by any test", "is door geen test bekeken"))
+
+
+def claim(rule: ClaimRule, case: Case) -> Found:
+    """Judge the status of a claim; it is never inferred from anything else."""
+    rows = [c for c in case.dossier.claims if c.claim == rule.claim and (c.expires is None or c.expires >= case.as_of)]
+    best = max((row.status for row in rows), key=_STATUSES.index, default="not-provided")
+    enough = _STATUSES.index(best) >= _STATUSES.index(rule.min_status)
+    return Found(
+        outcome="pass" if enough else "insufficient-evidence",
+        why=say(f"the claim {rule.claim} is {best}; asked is {rule.min_status}",
+                f"de claim {rule.claim} is {best}; gevraagd is {rule.min_status}"),
+    )  # fmt: skip
+
+
+def external_certificate(rule: ExternalCertificateRule, case: Case) -> Found:
+    """Judge certificates of other schemes: one that is active, not expired and about a tested file is enough."""
+    mine = {row.sha256 for row in case.dossier.files}
+    rows = [row for row in case.dossier.external_certificates if row.artefact_sha256 in mine]
+    good = [row.id for row in rows if any(_good(row, scheme, case.as_of) for scheme in rule.any_of)]
+    names = listed(scheme.scheme for scheme in rule.any_of)
+    if good:
+        return Found(outcome="pass", why=say(f"active: {listed(good)}", f"actief: {listed(good)}"))
+    return Found(
+        outcome="insufficient-evidence",
+        why=say(f"no active certificate of {names} for the tested files was handed in",
+                f"er is geen actief certificaat van {names} voor de geteste bestanden aangeleverd"),
+    )  # fmt: skip
+
+
+def _good(row: ExternalCertificate, scheme: Scheme, day: str) -> bool:
+    return (
+        row.scheme == scheme.scheme
+        and row.status == "active"
+        and row.checked_at <= day
+        and (row.expires is None or row.expires >= day)
+        and _ASSURANCES.index(row.assurance) >= _ASSURANCES.index(scheme.min_assurance)
+    )
+
+
+def trust(rule: TrustRule, case: Case) -> Found:
+    """Judge whose evidence it is and how old; a signature counts only where it was checked."""
+    parts = []
+    if rule.accept_roles:
+        parts.append(_role(rule, case))
+    if rule.max_age_days is not None:
+        parts.append(_age(rule.max_age_days, case))
+    outcome = worst(parts)
+    return next(part for part in parts if part.outcome == outcome)
+
+
+def _role(rule: TrustRule, case: Case) -> Found:
+    signed, roles = case.dossier.signed, listed(rule.accept_roles)
+    if signed is None or not signed.checked:
+        en, nl = ("a bundle is signed by nobody", "een bundel is door niemand ondertekend")
+        if signed is not None:
+            en, nl = ("the signatures were not checked", "de handtekeningen zijn niet gecontroleerd")
+        return Found(
+            outcome="insufficient-evidence",
+            why=say(f"{en}; asked is a certificate by: {roles}", f"{nl}; gevraagd is een certificaat door: {roles}"),
+        )
+    good = signed.role in rule.accept_roles
+    return Found(
+        outcome="pass" if good else "insufficient-evidence",
+        why=say(f"signed by {signed.validator} ({signed.role}); asked is: {roles}",
+                f"ondertekend door {signed.validator} ({signed.role}); gevraagd is: {roles}"),
+    )  # fmt: skip
+
+
+def _age(most: int, case: Case) -> Found:
+    day = case.dossier.tested_on
+    try:
+        age = (calendar.fromisoformat(case.as_of) - calendar.fromisoformat(day)).days
+    except ValueError:
+        return Found(outcome="insufficient-evidence", why=say("the day of the test is unknown", "testdatum onbekend"))
+    return Found(
+        outcome="pass" if age <= most else "insufficient-evidence",
+        why=say(f"tested on {day}, {age} days before; at most {most} are asked",
+                f"getest op {day}, {age} dagen eerder; gevraagd is hoogstens {most}"),
+    )  # fmt: skip

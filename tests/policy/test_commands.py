@@ -1,0 +1,206 @@
+"""Policies at the command line: the matrix, exit codes, formats, certificates, dossiers, the linter, explanations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pqvalidate.certificate.reading import read_unchecked
+from pqvalidate.policy.book import BUILT_IN, load_profile
+from pqvalidate.report.policy_pages import reference
+from tests.cli.command import document, pqvalidate, succeeded
+from tests.house_rules.tree import ROOT
+from tests.policy.conftest import Lab
+from tests.policy.shelf import BUNDLES
+
+
+@pytest.fixture
+def openssl(tmp_path: Path) -> Path:
+    """A stored bundle with an empty list of cases, as `judge` reads it."""
+    folder = tmp_path / "openssl"
+    folder.mkdir()
+    (folder / "evidence.json").write_bytes((BUNDLES / "openssl" / "evidence.json").read_bytes())
+    (folder / "cases.jsonl").touch()
+    return folder
+
+
+def test_several_policies_come_out_as_a_matrix_and_the_worst_decides(openssl: Path) -> None:
+    done = succeeded("judge", openssl, "--policy", "as-claimed", "--policy", "uk-ncsc", "--policy", "cnsa-2.0", code=3)
+    lines = done.stdout.splitlines()
+    assert any(line.split()[:2] == ["as-claimed", "conforms"] for line in lines)
+    assert any(line.split()[:2] == ["cnsa-2.0", "undecided"] for line in lines)
+    assert any(line.split() == ["cnsa-2.0", "no", "yes", "no", "no", "yes"] for line in lines)
+    assert "Do not use ML-KEM-768: not allowed." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--policy", "uk-ncsc"], 0),
+        (["--policy", "cnsa-2.0"], 3),
+        (["--policy", "uk-ncsc", "--parameter-set", "ML-DSA-44"], 0),
+        (["--policy", "asd-ism", "--parameter-set", "ML-DSA-44"], 1),
+        (["--policy", "asd-ism", "--as-of", "2026-11-25", "--service-life-until", "2033-01-01"], 0),
+        (["--policy", "asd-ism", "--parameter-set", "ML-KEM-768", "--service-life-until", "2040-01-01"], 1),
+        (["--policy", "bsi-tr-02102-1-2026", "--as-of", "2025-01-01"], 3),
+    ],
+)
+def test_exit_codes_follow_the_decision(openssl: Path, words: list[str], code: int) -> None:
+    succeeded("judge", openssl, *words, code=code)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--policy", "cnsa-2"], "nearest: cnsa-2.0"),
+        (["--policy", "uk-ncsc", "--policy", "uk-ncsc"], "given twice"),
+        (["--policy", "uk-ncsc", "--as-of", "2026-13-01"], "YYYY-MM-DD"),
+        (["--policy", "uk-ncsc", "--service-life-until", "soon"], "YYYY-MM-DD"),
+        (["--policy", "uk-ncsc", "--service-life-until", "2020-01-01"], "service life ends"),
+        (["--policy", "uk-ncsc", "--parameter-set", "ML-KEM-512"], "is not claimed"),
+        (["--policy", "uk-ncsc", "--policy", "as-claimed", "--format", "junit"], "one policy of a bundle"),
+        (["--parameter-set", "ML-KEM-768"], "no effect"),
+        (["--service-life-until", "2099-01-01", "--policy", "as-claimed"], "no effect"),
+        (["--as-of", "yesterday"], "YYYY-MM-DD"),
+    ],
+)
+def test_what_cannot_be_asked_ends_with_2_and_says_why(openssl: Path, words: list[str], said: str) -> None:
+    done = succeeded("judge", openssl, *words, code=2)
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+def test_json_of_one_policy_is_the_run_report_with_the_verdict_beside_it(openssl: Path) -> None:
+    whole = document(succeeded("judge", openssl, "--policy", "cnsa-2.0", "--format", "json", code=3))
+    assert (whole["schema"], whole["policy"], whole["decision"]) == ("pqvalidate/run-report/1", "cnsa-2.0", "undecided")
+    assert whole["policy_verdict"]["policy"]["sha256"] == load_profile("cnsa-2.0").sha256
+    assert whole["policy_verdict"]["decision"] == "undecided"
+
+
+def test_json_of_several_policies_has_one_row_for_each(openssl: Path) -> None:
+    names = ["as-claimed", *BUILT_IN]
+    words = [word for name in names for word in ("--policy", name)]
+    whole = document(succeeded("judge", openssl, *words, "--format", "json", code=3))
+    assert whole["schema"] == "pqvalidate/policy-report/1"
+    assert [row["policy"] for row in whole["policies"]] == names
+    assert whole["decision"] == "undecided"
+
+
+def test_a_page_is_there_in_dutch_and_in_markdown(openssl: Path) -> None:
+    dutch = succeeded("judge", openssl, "--policy", "uk-ncsc", "--lang", "nl").stdout
+    assert "Gebruiksvoorwaarden" in dutch
+    assert "voldaan" in dutch
+    markdown = succeeded("judge", openssl, "--policy", "uk-ncsc", "--format", "markdown").stdout
+    assert "| `uk-ncsc` | **conforms** |" in markdown
+
+
+def test_as_claimed_alone_is_what_it_was(openssl: Path) -> None:
+    default = succeeded("judge", openssl, "--format", "json").stdout
+    assert succeeded("judge", openssl, "--policy", "as-claimed", "--format", "json").stdout == default
+    assert "policy_verdict" not in json.loads(default)
+
+
+def test_a_run_is_judged_under_the_policy_that_it_names(tmp_path: Path) -> None:
+    words = ("run", "ml-kem-rs", "--depth", "quick", "--seed", "5eed", "--only", "ml-kem/version")
+    whole = document(succeeded(
+        *words, "--policy", "cnsa-2.0", "--out", tmp_path / "run", "--format", "json", cwd=tmp_path, code=1
+    ))  # fmt: skip
+    assert (whole["policy"], whole["decision"]) == ("cnsa-2.0", "does-not-conform")
+    assert "cnsa2.kem" in whole["why"]
+    succeeded(*words, "--policy", "nobody", "--out", tmp_path / "more", cwd=tmp_path, code=2)
+    assert not (tmp_path / "more").exists()
+
+
+def test_a_waiver_in_a_dossier_is_applied(openssl: Path, tmp_path: Path) -> None:
+    artefact = json.loads((openssl / "evidence.json").read_text("utf-8"))["facts"]["subject"]["artefacts"][0]["sha256"]
+    dossier = tmp_path / "dossier.toml"
+    dossier.write_text(
+        'schema = "pqvalidate/dossier/1"\n[[waivers]]\npolicy = "cnsa-2.0"\nrule = "cnsa2.val"\nreason = "A pilot"\n'
+        f'approver = "role: risk"\nexpires = "2099-01-01"\nartefact_sha256 = "{artefact}"\n'
+    )
+    done = succeeded("judge", openssl, "--policy", "cnsa-2.0", "--dossier", dossier)
+    assert "is waived by role: risk until 2099-01-01" in done.stdout
+    dossier.write_text("schema = 1")
+    succeeded("judge", openssl, "--policy", "cnsa-2.0", "--dossier", dossier, code=4)
+
+
+def test_a_certificate_is_judged_and_its_signatures_are_checked_only_with_a_trust_file(lab: Lab) -> None:
+    words = ("judge", lab.certificate, "--policy", "nl-gov-baseline")
+    unchecked = succeeded(*words, code=3)
+    assert "signatures not checked" in unchecked.stdout
+    assert "signatures not checked" not in succeeded(*words, "--trust", lab.trust).stdout
+
+
+def test_a_certificate_that_must_not_be_relied_on_is_not_judged(lab: Lab, tmp_path: Path) -> None:
+    succeeded("keygen", "--out", tmp_path / "others")
+    words = ("judge", lab.certificate, "--policy", "uk-ncsc")
+    assert "signature" in succeeded(*words, "--trust", tmp_path / "others" / "trust.json", code=1).stderr
+    last = read_unchecked(lab.certificate).predicate.validity.not_after
+    assert last in succeeded(*words, "--as-of", "2099-01-01", code=1).stderr
+    succeeded(*words, "--as-of", "2099-01-01", "--trust", lab.trust, code=1)
+    succeeded("judge", lab.verdict, "--policy", "uk-ncsc", code=4)
+
+
+def test_verify_judges_a_valid_certificate_under_a_policy(lab: Lab) -> None:
+    words = ("verify", lab.certificate, "--trust", lab.trust)
+    succeeded(*words)
+    succeeded(*words, "--policy", "nl-gov-baseline")
+    whole = document(succeeded(*words, "--policy", "cnsa-2.0", "--format", "json", code=1))
+    assert whole["decision"] == "valid"
+    assert whole["policy_report"]["decision"] == "does-not-conform"
+
+
+def test_verify_accepts_a_signed_verdict(lab: Lab) -> None:
+    done = succeeded("verify", lab.verdict, "--trust", lab.trust, "--artefact", lab.product)
+    assert "Policy verdict VALID" in done.stdout
+    assert "DECISION_CONFORMS" in done.stdout
+    found = document(succeeded("verify", lab.verdict, "--trust", lab.trust, "--format", "json"))
+    assert found["decision"] == "valid"
+    succeeded("verify", lab.verdict, "--trust", lab.trust, "--policy", "uk-ncsc", code=2)
+    refused = succeeded("verify", lab.verdict, "--trust", lab.trust, "--artefact", lab.key, code=1)
+    assert "DECISION" not in refused.stdout
+
+
+def test_certify_says_where_the_verdicts_are_and_overwrites_nothing(lab: Lab) -> None:
+    assert f"Verdict under nl-gov-baseline: conforms, signed in {lab.verdict}" in lab.printed
+    other = lab.folder / "cert.x.json"
+    (lab.folder / "cert.x.uk-ncsc.rules.json").touch()
+    words = ("certify", lab.bundle, "--key", lab.key, "--out", other)
+    succeeded(*words, "--policy", "uk-ncsc", code=2)
+    succeeded(*words, "--policy", "as-claimed", code=2)
+    assert not other.exists()
+
+
+def test_the_linter_names_digest_and_remarks_and_refuses_mistakes(tmp_path: Path) -> None:
+    said = succeeded("profile-check", "bsi-tr-02102-1-2026").stdout
+    assert load_profile("bsi-tr-02102-1-2026").sha256 in said
+    assert "cannot test" in said
+    path = tmp_path / "mine.toml"
+    path.write_text('schema = "pqvalidate/policy-profile/1"\nid = "mine"\n')
+    assert "missing required field" in succeeded("profile-check", path, code=4).stderr
+    succeeded("profile-check", tmp_path / "absent.toml", code=4)
+
+
+@pytest.mark.parametrize("name", ["cnsa-2.0", "bsi.hedged", "nl.bio2.52003"])
+def test_a_policy_and_its_rules_are_explained(name: str) -> None:
+    assert pqvalidate("explain", name).stdout.startswith(f"{name} ")
+
+
+def test_the_reference_page_is_the_one_that_the_profiles_make() -> None:
+    assert (ROOT / "docs" / "reference" / "profiles.md").read_text("utf-8") == reference()
+
+
+def test_the_profile_in_the_documentation_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "howto" / "write-a-profile.md").read_text("utf-8")
+    blocks: list[Any] = [block.partition("```")[0] for block in page.split("```toml\n")[1:]]
+    path = tmp_path / "example.toml"
+    path.write_text(blocks[0].replace("SHA256-FROM-PROFILE-CHECK", load_profile("pqc-behaviour").sha256))
+    assert "every signature is denied" in succeeded("profile-check", path).stdout
+    dossier = tmp_path / "dossier.toml"
+    dossier.write_text(blocks[1].replace("SHA256-OF-THE-TESTED-FILE", "ab" * 32))
+    from pqvalidate.policy.dossier import read_buyers_file
+
+    assert len(read_buyers_file(dossier).waivers) == 1
