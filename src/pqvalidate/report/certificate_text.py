@@ -7,46 +7,58 @@ from pqvalidate.certificate.overview import Page as CertificatePage
 from pqvalidate.documents import to_json
 from pqvalidate.report.gaps import gap_lines
 from pqvalidate.report.identity import adapter, named
+from pqvalidate.report.messages import Language, Messages
 from pqvalidate.report.terminal import Cell, Page
-from pqvalidate.report.words import REASONS, counted, sentence, short_names
+from pqvalidate.report.words import GAP_REASONS, sentence, short_names
 
 _LABEL = 14
 _DECISION_STYLE = {"valid": "bold green", "invalid": "bold red", "expired": "bold yellow"}
-_RULE_MARK: dict[str, Cell] = {"pass": ("yes", "green"), "fail": ("NO", "bold red"), "not-checked": ("-", "dim")}
+_RULE_MARK: dict[str, tuple[str, str]] = {
+    "pass": ("yes", "green"),
+    "fail": ("NO", "bold red"),
+    "not-checked": ("-", "dim"),
+}
 _OUTCOME_STYLE = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 _OUTSIDE = "outside-the-method"
 
 
-def text(certificate: CertificatePage, *, width: int | None = None, colour: bool | None = None) -> str:
+def text(
+    certificate: CertificatePage, *, width: int | None = None, colour: bool | None = None, lang: Language = "en"
+) -> str:
     """Return the page for people; ``width`` and ``colour`` None follow standard output (see ``terminal.Page``)."""
-    page = Page(width=width, colour=colour)
+    page, say = Page(width=width, colour=colour), Messages(lang)
     style = _DECISION_STYLE[certificate.decision]
-    page.line((f"Certificate {certificate.decision.upper()}", style), f"  as of {certificate.as_of}")
+    page.line(
+        (f"{say('Certificate')} {say(certificate.decision).upper()}", style),
+        f"  {say('as of {moment}', moment=certificate.as_of)}",
+    )
     for reason in certificate.reasons:
-        page.paragraph(f"{reason}.")
+        rule, _, why = reason.partition(": ")
+        page.paragraph(f"{rule}: {say.known(why)}.")
     contents = certificate.contents
     if contents:
-        page.paragraph("The tests that it records: ", *_outcome(contents), ".")
-        _identity(page, contents)
-        _results(page, contents)
-        _not_tested(page, contents)
-        _limits(page, contents)
+        page.paragraph(say("The tests that it records: "), *_outcome(contents, say), ".")
+        _identity(page, contents, say)
+        _results(page, contents, say)
+        _not_tested(page, contents, say)
+        _limits(page, contents, say)
     else:
-        page.paragraph("What it says is not shown, because its signatures are not good.")
-    _rules(page, certificate)
-    _record(page, certificate)
+        page.paragraph(say("What it says is not shown, because its signatures are not good."))
+    _rules(page, certificate, say)
+    _record(page, certificate, say)
     return str(page)
 
 
-def _outcome(says: Contents) -> tuple[Cell, str]:
+def _outcome(says: Contents, say: Messages) -> tuple[Cell, str]:
     """Say beside the validity what was seen: a valid certificate may well record failed tests."""
     failed = [row for row in says.failed_checks if row.severity != "advisory"]
     counts = {
-        "pass": f"every question of {counted(len(says.results), 'parameter set')} answered, no check failed",
-        "fail": f"{counted(len(failed), 'failed check')}, listed below",
-        "inconclusive": "not every question was answered, or a control was misjudged",
-    }
-    return (says.outcome, _OUTCOME_STYLE[says.outcome]), f"; {counts[says.outcome]}"
+        "pass": say("every question of {sets} answered, no check failed",
+                    sets=say.counted(len(says.results), "parameter set")),
+        "fail": f"{say.counted(len(failed), 'failed check')}, {say('listed below')}",
+        "inconclusive": say("not every question was answered, or a control was misjudged"),
+    }  # fmt: skip
+    return (say(says.outcome), _OUTCOME_STYLE[says.outcome]), f"; {counts[says.outcome]}"
 
 
 def json(certificate: CertificatePage) -> str:
@@ -54,102 +66,117 @@ def json(certificate: CertificatePage) -> str:
     return to_json(certificate).decode("utf-8")
 
 
-def _identity(page: Page, says: Contents) -> None:
+def _identity(page: Page, says: Contents, say: Messages) -> None:
     page.gap()
-    named(page, says.product, says.version, at=_LABEL)
-    page.labelled("vendor", f"{says.vendor} ({says.form})", at=_LABEL)
-    adapter(page, says.interface, at=_LABEL)
+    named(page, says.product, says.version, at=_LABEL, say=say)
+    page.labelled(say("vendor"), f"{says.vendor} ({say(says.form)})", at=_LABEL)
+    adapter(page, says.interface, at=_LABEL, say=say)
     for number, subject in enumerate(says.subjects):
-        tree = " (tree)" if subject.annotations.digest_of == "tree" else ""
-        seen = "" if subject.annotations.binding == "observed" else ", bytes not seen by the validator"
-        size = f"{subject.annotations.bytes:,} bytes"
-        page.labelled("" if number else "files", f"{subject.name}{tree}, {size}{seen}", at=_LABEL)
+        tree = f" ({say('tree')})" if subject.annotations.digest_of == "tree" else ""
+        seen = "" if subject.annotations.binding == "observed" else f", {say('bytes not seen by the validator')}"
+        size = f"{say.number(subject.annotations.bytes)} bytes"
+        page.labelled("" if number else say("files"), f"{subject.name}{tree}, {size}{seen}", at=_LABEL)
         page.line((f"{'sha256':<{_LABEL}}", "dim"), subject.digest.sha256)
-    page.labelled("valid", f"{says.not_before} to {says.not_after}", at=_LABEL)
-    page.labelled("issued", f"{says.issued_at}, certificate {says.id}", at=_LABEL)
-    relation = f"{says.validator_role}; vendor relation {says.vendor_relation}"
-    page.labelled("validator", f"{says.validator} ({relation})", at=_LABEL)
-    page.labelled("tested", f"with {says.tool}, {says.depth} depth, on {says.platform}", at=_LABEL)
-    page.labelled("sandbox", ", ".join(says.sandbox) or "none", at=_LABEL)
+    valid = say("{begin} to {end}", begin=says.not_before, end=says.not_after)
+    page.labelled(say("valid"), valid, at=_LABEL)
+    page.labelled(say("issued"), f"{says.issued_at}, {say('certificate')} {says.id}", at=_LABEL)
+    relation = say("vendor relation {relation}", relation=say(says.vendor_relation))
+    relation = f"{say(says.validator_role)}; {relation}"
+    page.labelled(say("validator"), f"{says.validator} ({relation})", at=_LABEL)
+    text = "with {tool}, {depth} depth, on {platform}"
+    tested = say(text, tool=says.tool, depth=says.depth, platform=says.platform)
+    page.labelled(say("tested"), tested, at=_LABEL)
+    page.labelled(say("sandbox"), ", ".join(says.sandbox) or say("none"), at=_LABEL)
     standards: dict[str, list[str]] = {}
     for row in says.results:
         standards.setdefault(row.standard, []).append(row.parameter_set)
     for number, (standard, sets) in enumerate(standards.items()):
-        page.labelled("" if number else "scope", f"{short_names(sets)} ({standard})", at=_LABEL)
+        page.labelled("" if number else say("scope"), f"{short_names(sets)} ({standard})", at=_LABEL)
     for condition in says.conditions_of_use:
-        page.labelled("condition", sentence(condition), at=_LABEL)
+        page.labelled(say("condition"), sentence(say.known(condition)), at=_LABEL)
 
 
-def _results(page: Page, says: Contents) -> None:
-    page.heading("Results")
+def _results(page: Page, says: Contents, say: Messages) -> None:
+    page.heading(say("Results"))
     rows: list[list[Cell]] = [
-        [row.parameter_set if row.claimed else f"{row.parameter_set} (not claimed)", f"{row.answered}/{row.questions}",
-         str(row.passed), (str(row.failed), "red") if row.failed else "0", str(row.inconclusive), str(row.not_run),
-         f"{row.cases_run:,}/{row.cases_planned:,}"]
+        [row.parameter_set if row.claimed else f"{row.parameter_set} ({say('not claimed')})",
+         f"{row.answered}/{row.questions}", str(row.passed), (str(row.failed), "red") if row.failed else "0",
+         str(row.inconclusive), str(row.not_run),
+         f"{say.number(row.cases_run)}/{say.number(row.cases_planned)}"]
         for row in says.results
     ]  # fmt: skip
-    head = ["", "questions\nanswered", "checks\npassed", "failed", "open", "not\nrun", "cases\nrun"]
+    words = ("questions\nanswered", "checks\npassed", "failed", "open", "not\nrun", "cases\nrun")
+    head = ["", *map(say, words)]
     page.table(head, rows, numbers=range(1, 7), indent=2)
     for row in says.results:
         if row.open_questions:
-            page.paragraph(f"{row.parameter_set}, not answered: {', '.join(row.open_questions)}.", indent=2)
+            open_questions = ", ".join(row.open_questions)
+            page.paragraph(f"{row.parameter_set}, {say('not answered')}: {open_questions}.", indent=2)
     if says.failed_checks:
         failed = [
-            [row.check, row.parameter_set, row.severity, f"{row.failed:,}/{row.planned:,}", row.clause]
+            [
+                row.check,
+                row.parameter_set,
+                say(row.severity),
+                f"{say.number(row.failed)}/{say.number(row.planned)}",
+                row.clause,
+            ]
             for row in says.failed_checks
         ]
         page.gap()
-        page.table(["failed check", "", "severity", "cases", "clause"], failed, numbers=(3,), wrap=(4,), indent=2)
+        head = [say("failed check"), "", say("severity"), say("cases"), say("clause")]
+        page.table(head, failed, numbers=(3,), wrap=(4,), indent=2)
     wrong = [row.control for row in says.controls if row.expected != row.seen]
-    page.paragraph(
-        f"{says.controls_as_expected} of {counted(len(says.controls), 'control')} judged rightly"
-        f"{': misjudged ' + ', '.join(wrong) if wrong else ''}.",
-        indent=2,
-    )
+    controls = say.counted(len(says.controls), "control")
+    text = say("{right} of {controls} judged rightly", right=says.controls_as_expected, controls=controls)
+    page.paragraph(f"{text}{': ' + say('misjudged') + ' ' + ', '.join(wrong) if wrong else ''}.", indent=2)
 
 
-def _not_tested(page: Page, says: Contents) -> None:
-    page.heading("NOT TESTED", "nothing is concluded about any of this")
+def _not_tested(page: Page, says: Contents, say: Messages) -> None:
+    page.heading(say("NOT TESTED"), say("nothing is concluded about any of this"))
     for row in says.not_tested:
         if row.reason == _OUTSIDE:
-            page.paragraph(f"{sentence(row.what).removesuffix('.')}: {row.why}.", indent=2)
-    for reason, meaning in (*REASONS.items(), ("error", "an error of ours; it says nothing about the product")):
+            what = sentence(say.known(row.what)).removesuffix(".")
+            page.paragraph(f"{what}: {say.known(row.why)}.", indent=2)
+    for reason, meaning in GAP_REASONS.items():
         rows = [(row.check, row.parameter_set, row.why) for row in says.not_tested if row.reason == reason]
         if rows:
-            gap_lines(page, reason, meaning, rows)
+            gap_lines(page, reason, say(meaning), rows, say)
 
 
-def _limits(page: Page, says: Contents) -> None:
-    page.heading("Limits")
+def _limits(page: Page, says: Contents, say: Messages) -> None:
+    page.heading(say("Limits"))
     for limitation in says.limitations:
-        page.paragraph(sentence(limitation), indent=2)
-    page.paragraph(says.disclaimer_en, indent=2)
+        page.paragraph(sentence(say.known(limitation)), indent=2)
+    page.paragraph(says.disclaimer_nl if say.language == "nl" else says.disclaimer_en, indent=2)
 
 
-def _rules(page: Page, certificate: CertificatePage) -> None:
+def _rules(page: Page, certificate: CertificatePage, say: Messages) -> None:
     passed = sum(rule.outcome == "pass" for rule in certificate.rules)
-    page.heading("Rules of verification", f"{passed} of {len(certificate.rules)} hold")
+    note = say("{number} of {rules} hold", number=passed, rules=len(certificate.rules))
+    page.heading(say("Rules of verification"), note)
     rows: list[list[Cell]] = []
     for rule in certificate.rules:
-        text = certificate.rule_texts[rule.rule]
-        why = f" ({rule.why})." if rule.why and rule.outcome != "pass" else "."
-        rows.append([_RULE_MARK[rule.outcome], text.removesuffix(".") + why])
+        text = say.known(certificate.rule_texts[rule.rule])
+        why = f" ({say.known(rule.why)})." if rule.why and rule.outcome != "pass" else "."
+        mark, style = _RULE_MARK[rule.outcome]
+        rows.append([(say(mark), style), text.removesuffix(".") + why])
     page.table(["", ""], rows, wrap=(1,), indent=2)
     for match in certificate.artefacts:
-        found = f"is the tested {match.subject}" if match.subject else "is none of the tested files"
+        found = say("is the tested {subject}", subject=match.subject)
+        found = found if match.subject else say("is none of the tested files")
         page.paragraph(f"{match.path} {found}.", indent=2)
 
 
-def _record(page: Page, certificate: CertificatePage) -> None:
-    page.heading("Record")
+def _record(page: Page, certificate: CertificatePage, say: Messages) -> None:
+    page.heading(say("Record"))
     for signer in certificate.signers:
-        page.line((f"{signer.family:<{_LABEL}}", "dim"), signer.scheme, indent=2)
+        page.line((f"{say(signer.family):<{_LABEL}}", "dim"), signer.scheme, indent=2)
         page.line((f"{'SPKI sha256':<{_LABEL}}", "dim"), signer.spki_sha256, indent=2)
     if not certificate.signers:
-        page.paragraph("Signed by nobody who is trusted.", indent=2)
-    page.line((f"{'body sha256':<{_LABEL}}", "dim"), certificate.body_sha256, indent=2)
+        page.paragraph(say("Signed by nobody who is trusted."), indent=2)
+    page.line((f"{say('body sha256'):<{_LABEL}}", "dim"), certificate.body_sha256, indent=2)
     if certificate.contents:
-        page.line(
-            (f"{'facts sha256':<{_LABEL}}", "dim"), certificate.contents.facts_digest.removeprefix("sha256:"), indent=2
-        )
-        page.line((f"{'seed':<{_LABEL}}", "dim"), certificate.contents.seed, indent=2)
+        facts = certificate.contents.facts_digest.removeprefix("sha256:")
+        page.line((f"{say('facts sha256'):<{_LABEL}}", "dim"), facts, indent=2)
+        page.line((f"{say('seed'):<{_LABEL}}", "dim"), certificate.contents.seed, indent=2)

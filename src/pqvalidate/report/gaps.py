@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from pqvalidate.report.messages import ENGLISH, Messages
 from pqvalidate.report.words import short_names
 
 if TYPE_CHECKING:  # rich is for the terminal; Markdown does without
@@ -32,12 +33,14 @@ def grouped(gaps: Iterable[tuple[str, str, str]]) -> list[tuple[str, tuple[str, 
     return rows
 
 
-def gap_lines(page: Page, reason: str, meaning: str, gaps: Iterable[tuple[str, str, str]]) -> None:
+def gap_lines(
+    page: Page, reason: str, meaning: str, gaps: Iterable[tuple[str, str, str]], say: Messages = ENGLISH
+) -> None:
     """Add what was not asked for one reason, given as (check, parameter set, why)."""
     page.paragraph((reason, "bold"), f": {meaning}", indent=2)
     by_sets: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     for check, sets, why in grouped(gaps):
-        by_sets.setdefault(sets, []).append((check, missing(why)))
+        by_sets.setdefault(sets, []).append((say.known(check), say.known(missing(why))))
     for sets, rows in by_sets.items():
         page.paragraph((short_names(sets), "dim"), indent=4)
         page.table(["", ""], rows, wrap=(1,), indent=6)

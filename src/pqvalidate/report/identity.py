@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pqvalidate.report.messages import ENGLISH, Messages
+
 if TYPE_CHECKING:  # rich is for the terminal; JUnit and Markdown do without
     from pqvalidate.report.terminal import Page
 
@@ -13,18 +15,18 @@ def titled(name: str, version: str) -> str:
     return version if version.startswith(name) else f"{name} {version}".strip()
 
 
-def named(page: Page, name: str, version: str, *, at: int) -> None:
+def named(page: Page, name: str, version: str, *, at: int, say: Messages = ENGLISH) -> None:
     """Add name and version; a version of several words, such as that of a library inside another, has its own line."""
     if " " in version and not version.startswith(name):
-        page.labelled("product", (name, "bold"), at=at)
-        page.labelled("version", (version, "bold"), at=at)
+        page.labelled(say("product"), (name, "bold"), at=at)
+        page.labelled(say("version"), (version, "bold"), at=at)
     else:
-        page.labelled("product", (titled(name, version), "bold"), at=at)
+        page.labelled(say("product"), (titled(name, version), "bold"), at=at)
 
 
-def adapter(page: Page, interface: str, *, at: int) -> None:
+def adapter(page: Page, interface: str, *, at: int, say: Messages = ENGLISH) -> None:
     """Add how the product was reached; the digest of an adapter has its own line, so that it can be copied."""
     way, _, digest = interface.partition(" sha256:")
-    page.labelled("adapter", way, at=at)
+    page.labelled(say("adapter"), way, at=at)
     if digest:
         page.line((f"{'sha256':<{at}}", "dim"), digest)

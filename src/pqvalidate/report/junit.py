@@ -85,13 +85,14 @@ def _ending(result: Result) -> Iterable[str]:
         yield f"   <error{_attributes({'message': sentence(result.why), 'type': 'our-own-error'})}/>"
     elif result.finding and kind == "failure":
         attributes = {"message": result.finding.summary, "type": result.severity}
-        yield f"   <failure{_attributes(attributes)}>{_text(_explained(result.finding))}</failure>"
+        yield f"   <failure{_attributes(attributes)}>{_text(explained(result.finding))}</failure>"
     elif result.finding:
-        told = f"Advisory, no failure: {printable(result.finding.summary)}\n{_explained(result.finding)}"
+        told = f"Advisory, no failure: {printable(result.finding.summary)}\n{explained(result.finding)}"
         yield f"   <system-out>{_text(told)}</system-out>"
 
 
-def _explained(finding: Finding) -> str:
+def explained(finding: Finding) -> str:
+    """Return a finding in lines: its effect, the witness with its values, and the command that replays it."""
     witness = finding.witness
     lines = [sentence(finding.effect)]
     if witness.case:

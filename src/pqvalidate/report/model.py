@@ -25,7 +25,8 @@ from pqvalidate.evidence import (
     Subject,
 )  # fmt: skip
 from pqvalidate.report.findings import Finding, finding
-from pqvalidate.report.words import REASONS, SEVERITIES, algorithm_of, counted, shell_line
+from pqvalidate.report.messages import ENGLISH, Messages
+from pqvalidate.report.words import REASONS, SEVERITIES, algorithm_of, shell_line
 from pqvalidate.verdict import ClaimVerdict, Decision, Verdict
 
 SCHEMA: Final = "pqvalidate/run-report/1"
@@ -294,13 +295,17 @@ def _coverage(
     )  # fmt: skip
 
 
-def counts_line(report: RunReport) -> str:
+def counts_line(report: RunReport, say: Messages = ENGLISH) -> str:
     """Return how the planned checks ended, e.g. ``31 checks: 24 passed, 0 failed, 7 not asked``."""
     counts, advisory = report.counts, sum(row.checks_advisory for row in report.coverage)
-    parts = [f"{counts.passed:,} passed", f"{counts.fail - advisory:,} failed"]
-    parts += [counted(advisory, "advisory miss", "advisory misses")] if advisory else []
-    parts += [f"{counted(counts.error, 'error')} of ours"] if counts.error else []
-    return f"{counted(counts.planned, 'check')}: {', '.join(parts)}, {counts.not_applicable:,} not asked"
+    parts = [
+        say("{number} passed", number=say.number(counts.passed)),
+        say("{number} failed", number=say.number(counts.fail - advisory)),
+    ]
+    parts += [say.counted(advisory, "advisory miss", "advisory misses")] if advisory else []
+    parts += [say.counted(counts.error, "error of ours", "errors of ours")] if counts.error else []
+    parts.append(say("{number} not asked", number=say.number(counts.not_applicable)))
+    return f"{say.counted(counts.planned, 'check')}: {', '.join(parts)}"
 
 
 def findings_by_severity(report: RunReport) -> list[list[tuple[Result, Finding]]]:

@@ -22,6 +22,12 @@ REASONS: dict[Reason, str] = {
 }
 """Why a check was not asked, in plain words, in the order in which reports list them."""
 
+GAP_REASONS: dict[str, str] = {
+    **{str(reason): meaning for reason, meaning in REASONS.items()},
+    "error": "an error of ours; it says nothing about the product",
+}
+"""The same of a certificate, which lists errors of ours among what was not tested."""
+
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
 )

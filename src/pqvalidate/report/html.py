@@ -1,0 +1,120 @@
+"""The run report and the page about a certificate as HTML: one file each, which loads nothing and runs nothing.
+
+The first page, on paper too, has what a reader must know before relying on the rest; details come after it. Every text
+of others is escaped by the template engine, and its control characters are written out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from pqvalidate.algorithms import PARAMETER_SETS
+from pqvalidate.certificate.overview import Contents
+from pqvalidate.certificate.overview import Page as CertificatePage
+from pqvalidate.report import gaps, identity, model, words
+from pqvalidate.report.messages import Language, Messages
+
+Rows = list[tuple[str, tuple[str, ...], str]]
+
+_OUTSIDE = "outside-the-method"
+_SIGNATURE_RULES = ("payload-type", "classical-signature", "pq-signature", "same-validator", "named-validator")
+
+
+def render(report: model.RunReport, *, lang: Language = "en") -> str:
+    """Return the run report as one HTML page in a language."""
+    say = Messages(lang)
+    partly = [(row.check, row.parameter_set, row.why) for row in model.partly_asked(report)]
+    return _page(
+        "run.html.j2", say, report=report, title=identity.titled(report.iut.name, report.iut.version),
+        findings=model.findings_by_severity(report), counts=model.counts_line(report, say),
+        questions=_questions(report), commands=model.next_commands(report), partly=gaps.grouped(partly),
+        errors=[row for row in report.results if row.outcome == "error"],
+        not_asked={reason: gaps.grouped(rows) for reason, rows in model.gaps_by_reason(report.not_tested).items()},
+        misjudged=[row for row in report.controls if row.expected != row.seen],
+    )  # fmt: skip
+
+
+def certificate(page: CertificatePage, *, lang: Language = "en") -> str:
+    """Return the page about a verified certificate as HTML in a language.
+
+    What the certificate says is shown only if its signatures are good, as in every other format.
+    """
+    says = page.contents
+    return _page(
+        "certificate.html.j2", Messages(lang), page=page, says=says, signed=_signed(page),
+        title=identity.titled(says.product, says.version) if says else "",
+        outside=[row for row in says.not_tested if row.reason == _OUTSIDE] if says else [],
+        not_asked=_gaps(says) if says else {},
+        failed=[row for row in says.failed_checks if row.severity != "advisory"] if says else [],
+        misjudged=[row for row in says.controls if row.expected != row.seen] if says else [],
+    )  # fmt: skip
+
+
+def _signed(page: CertificatePage) -> bool:
+    """Tell whether both signatures hold and are by the validator that the certificate names."""
+    outcomes = {rule.rule: rule.outcome for rule in page.rules}
+    return all(outcomes.get(rule) == "pass" for rule in _SIGNATURE_RULES)
+
+
+def _gaps(says: Contents) -> dict[str, Rows]:
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for reason in words.GAP_REASONS:
+        rows = [(row.check, row.parameter_set, row.why) for row in says.not_tested if row.reason == reason]
+        if rows:
+            found[reason] = rows
+    return {reason: gaps.grouped(rows) for reason, rows in found.items()}
+
+
+def _questions(report: model.RunReport) -> list[tuple[str, str, list[str], list[dict[str, model.Answered]]]]:
+    """Return per algorithm its name, its standard, its parameter sets, and its questions with the answer of each."""
+    found = []
+    for algorithm, rows in model.questions_by_algorithm(report.questions).items():
+        sets = list(dict.fromkeys(name for answers in rows.values() for name in answers))
+        found.append((algorithm, PARAMETER_SETS[sets[0]].standard, sets, list(rows.values())))
+    return found
+
+
+def _page(template: str, say: Messages, **values: Any) -> str:  # noqa: ANN401  (whatever the template shows)
+    return _templates().get_template(template).render(say=say, **values) + "\n"
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("pages")), autoescape=True,
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_harmless,
+    )  # fmt: skip
+    environment.filters |= {
+        "sentence": words.sentence, "missing": gaps.missing, "short_names": _short_names, "algorithm": _algorithms,
+    }  # fmt: skip
+    environment.globals |= {"REASONS": words.GAP_REASONS, "wbr": _breakable}
+    return environment
+
+
+def _harmless(value: object) -> object:
+    """Write out control and direction characters in everything that is shown and is no markup of ours."""
+    return words.printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _short_names(names: Sequence[str]) -> str:
+    return words.short_names([name for name in names if name])
+
+
+def _algorithms(rows: Sequence[Any]) -> list[tuple[str, str]]:
+    """Return (standard, its parameter sets) of the results of a certificate."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.standard, []).append(row.parameter_set)
+    return [(standard, words.short_names(names)) for standard, names in found.items()]
+
+
+def _breakable(text: str) -> Markup:
+    """Return a digest in groups of eight, between which a line may end; it is copied without blanks."""
+    shown = words.printable(text)
+    return Markup("<wbr>").join(shown[place : place + 8] for place in range(0, len(shown), 8))
