@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from pqvalidate import __version__
 from pqvalidate.acvp.flags import add_flags as add_acvp_flags
+from pqvalidate.bench.flags import add_flags as add_bench_flags
 from pqvalidate.errors import PqvalidateError
 
 _EXIT_CODES = """exit codes:
@@ -43,22 +44,25 @@ def parser() -> argparse.ArgumentParser:
     plan = verb("plan", "show what would be asked, and what cannot be asked and why")
     _selection_flags(plan)
     plan.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-    judge = verb("judge", "judge a bundle again, running nothing")
-    judge.add_argument("bundle", metavar="BUNDLE", help="folder that `pqvalidate run` has written")
-    judge.add_argument("--policy", default="as-claimed", metavar="P", help="policy to judge by (default: as-claimed)")
-    _format_flag(judge)
+    judge = verb("judge", "judge a bundle or a certificate again under one or more policies, running nothing")
+    _judge_flags(judge)
+    _cbom_flags(verb("cbom", "write the algorithms that a bundle has found as a CycloneDX 1.6 CBOM"))
     certify = verb("certify", "sign a certificate of what a bundle shows")
     certify.add_argument("bundle", metavar="BUNDLE", help="folder that `pqvalidate run` has written")
     certify.add_argument("--key", required=True, metavar="KEYFILE", help="signing key file from `pqvalidate keygen`")
     certify.add_argument("--out", required=True, metavar="FILE", help="certificate to write; never overwritten")
+    certify.add_argument("--policy", action="append", default=[], metavar="P",
+                         help="sign a verdict under this policy in a file of its own; may be repeated")  # fmt: skip
+    certify.add_argument("--service-life-until", metavar="DATE", help="last day of use that the verdict is asked for")
     certify.add_argument("--valid-days", type=int, default=365, metavar="N", help="days of validity (default: 365)")
-    verify = verb("verify", "verify a certificate offline")
-    verify.add_argument("certificate", metavar="CERT", help="certificate file")
+    verify = verb("verify", "verify a certificate or a signed policy verdict offline")
+    verify.add_argument("certificate", metavar="CERT", help="certificate or verdict file")
     verify.add_argument("--trust", required=True, metavar="TRUSTFILE", help="trust file of the validators you trust")
     verify.add_argument("--artefact", action="append", default=[], metavar="FILE",
                         help="file or folder that must be what was tested; may be repeated")  # fmt: skip
+    _policy_flags(verify, "judge a valid certificate under this policy, too; may be repeated")
     verify.add_argument("--as-of", metavar="DATE", help="judge validity at this date (YYYY-MM-DD; default: now)")
-    verify.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    _format_flag(verify, "CERTIFICATE_FORMATS")
     keygen = verb("keygen", "make a hybrid signing key (ECDSA P-384 and ML-DSA-87) and its trust file")
     keygen.add_argument("--out", required=True, metavar="DIR", help="folder for signing-key.json and trust.json")
     keygen.add_argument("--name", default="unnamed validator", metavar="TEXT", help="name of the validator")
@@ -66,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
                         help="role of the validator (default: vendor-self)")  # fmt: skip
     acvp = verb("acvp", "make test files for a device that may not be connected, and judge its answers")
     add_acvp_flags(acvp, _format_flag)
+    add_bench_flags(verb("bench", "time implementations beside each other, with intervals that hold on busy machines"))
     init = verb("init", "write a starter folder for attaching an implementation in your language")
     init.add_argument("name", metavar="NAME", help="folder to make here, and name of the manifest; never overwritten")
     init.add_argument("--language", required=True, choices=("c", "go", "java", "node", "python", "rust"),
@@ -75,13 +80,40 @@ def parser() -> argparse.ArgumentParser:
     harness = verb("harness-check", "check that a program keeps the harness protocol, for those who write one")
     harness.add_argument("manifest", metavar="MANIFEST", help="manifest of kind harness")
     harness.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-    explain = verb("explain", "explain a check, reason or parameter set in plain words")
+    explain = verb("explain", "explain a check, reason, parameter set, policy or policy rule in plain words")
     explain.add_argument("name", metavar="NAME", nargs="?", help="what to explain; without it, all names are listed")
+    profile = verb("profile-check", "check a policy profile: errors, remarks and its digest, for those who write one")
+    profile.add_argument("profile", metavar="PROFILE", help="profile file (TOML), or name of a built-in profile")
     doctor = verb("doctor", "check this installation: vectors by digest, controls, tools found")
     doctor.add_argument("--mutants", action="store_true",
                         help="try every planted fault on the checks meant for it, too (minutes)")  # fmt: skip
     doctor.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     return top
+
+
+def _judge_flags(judge: argparse.ArgumentParser) -> None:
+    judge.add_argument("bundle", metavar="BUNDLE|CERT",
+                       help="folder that `pqvalidate run` has written, or a certificate")  # fmt: skip
+    _policy_flags(judge, "policy to judge by: a built-in name or a file; may be repeated (default: as-claimed)")
+    judge.add_argument("--as-of", metavar="DATE", help="day of the judgement (YYYY-MM-DD; default: today)")
+    judge.add_argument("--parameter-set", action="append", default=[], metavar="P",
+                       help="a set that will be used; may be repeated (default: any that is allowed)")  # fmt: skip
+    judge.add_argument("--trust", metavar="TRUSTFILE", help="trust file to check the signatures of a certificate with")
+    _format_flag(judge)
+
+
+def _policy_flags(command: argparse.ArgumentParser, says: str) -> None:
+    command.add_argument("--policy", action="append", default=[], metavar="P", help=says)
+    command.add_argument("--service-life-until", metavar="DATE", help="last day of use (YYYY-MM-DD)")
+    command.add_argument("--dossier", metavar="FILE",
+                         help="waivers, claims and other certificates that the buyer adds (TOML)")  # fmt: skip
+
+
+def _cbom_flags(cbom: argparse.ArgumentParser) -> None:
+    cbom.add_argument("bundle", metavar="BUNDLE", help="folder that `pqvalidate run` has written")
+    cbom.add_argument("--policy", default="as-claimed", metavar="P", help="policy to judge by (default: as-claimed)")
+    cbom.add_argument("--out", default=None, metavar="FILE",
+                      help="file to write; never overwritten (default: standard output)")  # fmt: skip
 
 
 def _selection_flags(command: argparse.ArgumentParser) -> None:
@@ -106,16 +138,19 @@ def _run_flags(run: argparse.ArgumentParser) -> None:
     run.add_argument("--max-time", type=float, default=None, metavar="S", help="end in order after S seconds")
     run.add_argument("--fail-fast", action="store_true", help="stop after the first failed check")
     run.add_argument("--policy", default="as-claimed", metavar="P", help="policy to judge by (default: as-claimed)")
+    run.add_argument("--as-of", metavar="DATE", help="day of the judgement (YYYY-MM-DD; default: today)")
     run.add_argument("--out", default=None, metavar="DIR",
                      help="bundle folder (default: ./pqvalidate-runs/NAME-SEED); never overwritten")  # fmt: skip
     run.add_argument("--resume", action="store_true", help="go on with an interrupted run in --out")
     _format_flag(run)
 
 
-def _format_flag(command: argparse.ArgumentParser) -> None:
-    from pqvalidate.report import FORMATS  # noqa: PLC0415  (a light table; its formats load when used)
+def _format_flag(command: argparse.ArgumentParser, table: str = "FORMATS") -> None:
+    from pqvalidate import report  # noqa: PLC0415  (light tables; their formats load when used)
 
-    command.add_argument("--format", choices=tuple(FORMATS), default="text", help="default: text")
+    command.add_argument("--format", choices=tuple(getattr(report, table)), default="text", help="default: text")
+    command.add_argument("--lang", choices=("en", "nl"), default="en",
+                         help="language of text and html (default: en); other formats are in English")  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):

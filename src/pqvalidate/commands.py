@@ -30,15 +30,15 @@ _HEX = re.compile(r"(?:[0-9a-f]{2}){1,64}")
 
 def run(given: argparse.Namespace) -> int:
     """Measure an implementation, judge it, print the report."""
+    from pqvalidate import judging  # noqa: PLC0415
     from pqvalidate.adapters.attach import attach  # noqa: PLC0415
     from pqvalidate.bundle import BundleWriter  # noqa: PLC0415
     from pqvalidate.planner import make_plan  # noqa: PLC0415
     from pqvalidate.runner import Budget, opening  # noqa: PLC0415
     from pqvalidate.runner import run as run_plan  # noqa: PLC0415
-    from pqvalidate.verdict import POLICIES  # noqa: PLC0415
 
-    if given.policy not in POLICIES:
-        raise UsageError(f"unknown policy {given.policy!r}; available: {', '.join(POLICIES)}")
+    if given.policy != "as-claimed" or given.as_of:
+        judging.refuse_early([given.policy], given, _now())
     if given.max_time is not None and not given.max_time > 0:
         raise UsageError("--max-time needs a number of seconds above 0")
     earlier = _earlier(given)
@@ -74,10 +74,17 @@ def plan(given: argparse.Namespace) -> int:
 
 
 def judge(given: argparse.Namespace) -> int:
-    """Judge the evidence of a bundle again."""
+    """Judge a bundle again, or a certificate, under one policy or several."""
+    from pqvalidate import judging  # noqa: PLC0415
     from pqvalidate.bundle import read_cases, read_evidence  # noqa: PLC0415
 
-    folder = Path(given.bundle)
+    policies, folder = given.policy or ["as-claimed"], Path(given.bundle)
+    judging.refuse_early(policies, given, _now())
+    if judging.wants_a_matrix(policies, given):
+        page, code = judging.matrix(policies, given, _now())
+        _print(page)
+        return code
+    given.policy = policies[0]
     evidence = read_evidence(folder)
     failures = [case for case in read_cases(folder) if case.outcome != "pass"]
     return _judged(evidence, failures, given, folder, evidence.facts.subject.name)
@@ -86,14 +93,17 @@ def judge(given: argparse.Namespace) -> int:
 def _judged(
     evidence: Evidence, failures: list[CaseRecord], given: argparse.Namespace, folder: Path, argument: str
 ) -> int:
+    from pqvalidate import judging  # noqa: PLC0415
     from pqvalidate.report import FORMATS  # noqa: PLC0415
     from pqvalidate.report.model import build_report  # noqa: PLC0415
     from pqvalidate.verdict import EXIT_CODES  # noqa: PLC0415
     from pqvalidate.verdict import judge as judge_evidence  # noqa: PLC0415
 
-    verdict = judge_evidence(evidence, given.policy)
+    policies = judging.of_run(evidence, given, folder, _now()) if given.policy != "as-claimed" else None
+    verdict = judging.run_verdict(policies) if policies else judge_evidence(evidence, given.policy)
     report = build_report(evidence, verdict, failures, bundle=str(folder), iut_argument=_argument(evidence, argument))
-    _print(FORMATS[given.format](report))
+    printed = FORMATS[given.format](report, given.lang)
+    _print(judging.beside(printed, policies, given) if policies else printed)
     return EXIT_CODES[verdict.decision]
 
 
@@ -103,12 +113,24 @@ def _argument(evidence: Evidence, otherwise: str) -> str:
     return command[1] if len(command) > 1 and command[0] == "run" and not command[1].startswith("-") else otherwise
 
 
+def cbom(given: argparse.Namespace) -> int:
+    """Write what a bundle has found as a CBOM; 0 whatever was found, because a CBOM decides nothing."""
+    from pqvalidate.report.cbom import export  # noqa: PLC0415
+
+    _print(export(Path(given.bundle), given.policy, Path(given.out) if given.out else None))
+    return 0
+
+
 def certify(given: argparse.Namespace) -> int:
-    """Sign a certificate of a bundle."""
+    """Sign a certificate of a bundle, and a verdict for each policy that is named."""
+    from pqvalidate import judging  # noqa: PLC0415
     from pqvalidate.certificate import certify as issue  # noqa: PLC0415
     from pqvalidate.certificate import load_signing_key  # noqa: PLC0415
 
     key = load_signing_key(Path(given.key))
+    judging.refuse_early(given.policy, given, _now())
+    profiles, asked = judging.load(given.policy), judging.question(given, _now())
+    judging.planned_files(Path(given.out), profiles)
     made = issue(Path(given.bundle), key, Path(given.out), now=_now(), valid_days=given.valid_days)
     _print(
         f"Certificate {made.id} written to {made.path}\n"
@@ -116,22 +138,41 @@ def certify(given: argparse.Namespace) -> int:
         f"  SHA-256 of the signed body: {made.body_sha256}\n"
         f"Verify it with: pqvalidate verify {made.path} --trust TRUSTFILE\n"
     )
+    for verdict in judging.sign_verdicts(made.path, key, profiles, asked, _now()):
+        _print(f"Verdict under {verdict.policy}: {verdict.decision}, signed in {verdict.signed}\n")
     return 0
 
 
 def verify(given: argparse.Namespace) -> int:
-    """Verify a certificate offline and print its one page."""
+    """Verify a certificate or a policy verdict offline and print its one page."""
     from pqvalidate.certificate import EXIT_CODES, summary  # noqa: PLC0415
     from pqvalidate.certificate import verify as verify_file  # noqa: PLC0415
-    from pqvalidate.report import certificate_text  # noqa: PLC0415
+    from pqvalidate.certificate.reading import is_verdict  # noqa: PLC0415
+    from pqvalidate.report import CERTIFICATE_FORMATS  # noqa: PLC0415
 
+    moment = _as_of(given.as_of)
+    if given.policy or given.dossier or given.service_life_until:  # judging is loaded for those who ask for it
+        from pqvalidate import judging  # noqa: PLC0415
+
+        judging.refuse_early(given.policy, given, _now())
+    if is_verdict(Path(given.certificate)):
+        from pqvalidate import judging  # noqa: PLC0415
+
+        printed, code = judging.verified_verdict(given, moment)
+        _print(printed)
+        return code
     found = verify_file(
         Path(given.certificate), Path(given.trust), artefacts=[Path(p) for p in given.artefact],
-        as_of=_as_of(given.as_of),
+        as_of=moment,
     )  # fmt: skip
-    page = summary(found)
-    _print((certificate_text.json if given.format == "json" else certificate_text.text)(page))
-    return EXIT_CODES[found.decision]
+    printed = CERTIFICATE_FORMATS[given.format](summary(found), given.lang)
+    code = EXIT_CODES[found.decision]
+    if given.policy and found.decision == "valid" and found.statement is not None:
+        from pqvalidate import judging  # noqa: PLC0415
+
+        printed, code = judging.verified_under(given, found.statement, printed, _now())
+    _print(printed)
+    return code
 
 
 def keygen(given: argparse.Namespace) -> int:
@@ -155,6 +196,15 @@ def acvp(given: argparse.Namespace) -> int:
         return 0
     evidence, failures, folder = verbs.judge_answers(given, _command())
     return _judged(evidence, failures, given, folder, evidence.facts.subject.name)
+
+
+def bench(given: argparse.Namespace) -> int:
+    """Time implementations beside each other."""
+    from pqvalidate.bench.verb import bench as measure  # noqa: PLC0415
+
+    shown, code = measure(given)
+    _print(shown)
+    return code
 
 
 def init(given: argparse.Namespace) -> int:
@@ -205,6 +255,14 @@ def explain(given: argparse.Namespace) -> int:
     from pqvalidate.explanations import explanation, names  # noqa: PLC0415
 
     _print(explanation(given.name) if given.name else names())
+    return 0
+
+
+def profile_check(given: argparse.Namespace) -> int:
+    """Check a policy profile for its author."""
+    from pqvalidate import judging  # noqa: PLC0415
+
+    _print(judging.check_profile(given.profile, _now().date().isoformat()))
     return 0
 
 
@@ -320,7 +378,7 @@ def _print_json(value: Any) -> None:  # noqa: ANN401  (any JSON value)
 
 
 VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "run": run, "plan": plan, "judge": judge, "certify": certify, "verify": verify, "keygen": keygen,
-    "acvp": acvp, "init": init, "harness-check": harness_check, "vendors": vendors, "explain": explain,
-    "doctor": doctor,
+    "run": run, "plan": plan, "judge": judge, "cbom": cbom, "certify": certify, "verify": verify, "keygen": keygen,
+    "acvp": acvp, "bench": bench, "init": init, "harness-check": harness_check, "vendors": vendors, "explain": explain,
+    "doctor": doctor, "profile-check": profile_check,
 }  # fmt: skip

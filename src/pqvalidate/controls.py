@@ -7,17 +7,21 @@ changes the process itself); a control that is judged wrongly makes the whole de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, Literal
 
 from pqvalidate import mutants, mutants_audit, mutants_dsa, mutants_kem, mutants_state
+from pqvalidate.adapters.counting import WithCounts
 from pqvalidate.adapters.interface import Call, Ok, Reply
 from pqvalidate.adapters.session import Session, Target, reply_of, wire
 from pqvalidate.adapters.worker import Subject, answer
 from pqvalidate.algorithms import PARAMETER_SETS
+from pqvalidate.errors import AttachError
 from pqvalidate.evidence import CaseRecord, Control
 from pqvalidate.mutants import Mutant, OracleKem, OracleSignature
+from pqvalidate.mutants_timing import LEAKY, SOUND, Timed
 from pqvalidate.oracle import mldsa
 from pqvalidate.planner import Planned, Task
 from pqvalidate.scheduler import Asked, window
@@ -118,6 +122,10 @@ def run_controls(planned: Planned) -> tuple[Control, ...]:
     found: list[Control] = []
     for task in planned.tasks:
         severity = planned.plan.steps[task.index].severity
+        if task.check.name in LEAKY and task.check.name not in seen:
+            seen.add(task.check.name)
+            found += [_timed_control(task, SOUND, "pass"), _timed_control(task, LEAKY, "fail")]
+            continue
         if task.check.name in seen or severity == "advisory" or task.check.name.endswith("/accumulated"):
             continue
         seen.add(task.check.name)
@@ -148,6 +156,18 @@ def _mutant_control(task: Task) -> Control:
         if found and found.outcome == "fail":
             return Control(control=f"mutant: {what}", check=task.check.name, expected="fail", seen="fail")
     return Control(control=f"mutant: {what}", check=task.check.name, expected="fail", seen="pass")
+
+
+def _timed_control(task: Task, programs: Mapping[str, Timed], expected: Literal["pass", "fail"]) -> Control:
+    """Time or count a program of ours like the implementation; what cannot be measured counts as misjudged."""
+    made = programs[task.check.name]
+    asking = replace(task.asking, depth="standard")
+    outcomes = set[str]()
+    with suppress(AttachError), Session(made.target(asking.parameter_set)) as session:
+        outcomes = {r.outcome for r in window(WithCounts(session), replace(task, asking=asking), task.cases[:1], 1)}
+    misjudged: Literal["pass", "fail"] = "fail" if expected == "pass" else "pass"
+    seen = expected if outcomes == {expected} else misjudged
+    return Control(control=made.what, check=task.check.name, expected=expected, seen=seen)
 
 
 def needs_process(check: Check) -> bool:

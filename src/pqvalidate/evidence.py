@@ -28,8 +28,11 @@ class Artefact(Record):
     bytes: int
 
 
-class Subject(Record):
-    """The implementation under test: who made it, which files, what it offers, what the vendor claims."""
+class Subject(Record, omit_defaults=True):
+    """The implementation under test: who made it, which files, what it offers, what the vendor claims.
+
+    ``timing`` names the parameter sets whose execution time is claimed not to depend on secrets; most claim none.
+    """
 
     vendor: str
     name: str
@@ -42,6 +45,7 @@ class Subject(Record):
     operations: dict[str, tuple[str, ...]]
     configuration: dict[str, str]
     notes: tuple[str, ...]
+    timing: tuple[str, ...] = ()
 
 
 class Question(Record):

@@ -6,8 +6,12 @@ from pqvalidate.algorithms import PARAMETER_SETS, ParameterSet, nearest
 from pqvalidate.casebook import BLIND, real_cases
 from pqvalidate.controls import KILLED_BY
 from pqvalidate.errors import UsageError
-from pqvalidate.questions import QUESTIONS
-from pqvalidate.suites import Check, all_checks
+from pqvalidate.mutants_timing import TIMED_BY
+from pqvalidate.policy.book import BUILT_IN, load_profile
+from pqvalidate.policy.profile import Rule
+from pqvalidate.questions import ON_TIMING, QUESTIONS, TIMING
+from pqvalidate.report import policy_pages
+from pqvalidate.suites import Check, all_checks, checks_on_claim
 
 REASONS = {
     "not-claimed": "The vendor does not claim it, so it was not asked. The vendor can change that in the manifest.",
@@ -25,32 +29,48 @@ REASONS = {
 def names() -> str:
     """Return every name that ``explanation`` knows, one per line, by kind."""
     groups = {
-        "parameter sets": list(PARAMETER_SETS), "reasons": list(REASONS), "checks": [c.name for c in all_checks()],
+        "parameter sets": list(PARAMETER_SETS), "reasons": list(REASONS), "checks": [c.name for c in _every_check()],
+        "policies": list(BUILT_IN), "policy rules": list(_rules()),
     }  # fmt: skip
     return "\n\n".join(f"{kind}:\n" + "\n".join(f"  {name}" for name in found) for kind, found in groups.items()) + "\n"
 
 
 def explanation(name: str) -> str:
-    """Return what a check, reason or parameter set means.
+    """Return what a check, reason, parameter set, policy or policy rule means.
 
     Raises:
         UsageError: nothing has that name; the message gives the nearest.
 
     """
-    checks = {check.name: check for check in all_checks()}
+    checks = {check.name: check for check in _every_check()}
     if name in checks:
         return _check(checks[name])
     if name in REASONS:
         return f"{name}\n  A reason why something was not asked.\n  {REASONS[name]}\n"
     if name in PARAMETER_SETS:
         return _parameter_set(PARAMETER_SETS[name])
-    known = [*checks, *REASONS, *PARAMETER_SETS]
+    if name in BUILT_IN:
+        return policy_pages.profile(load_profile(name))
+    rules = _rules()
+    if name in rules:
+        return policy_pages.rule(*rules[name])
+    known = [*checks, *REASONS, *PARAMETER_SETS, *BUILT_IN, *rules]
     raise UsageError(f"nothing is called {name!r}{nearest(name, known)}; `pqvalidate explain` lists all names")
+
+
+def _rules() -> dict[str, tuple[str, Rule]]:
+    """Return every rule of the built-in profiles by name, with the profile that states it."""
+    return {rule.id: (owner, rule) for name in BUILT_IN for owner, rule in load_profile(name).rules}
+
+
+def _every_check() -> tuple[Check, ...]:
+    return (*all_checks(), *checks_on_claim())
 
 
 def _check(check: Check) -> str:
     needs = " or ".join(" and ".join(sorted(need)) for need in check.needs)
-    answers = [row.id for row in QUESTIONS[check.algorithm] if check.name in row.checks]
+    rows = (*QUESTIONS[check.algorithm], *((ON_TIMING[check.algorithm],) if check.bears_on == TIMING else ()))
+    answers = [row.id for row in rows if check.name in row.checks]
     lines = [
         f"{check.name} ({check.suite}, {check.algorithm}, revision {check.revision})",
         f"  {check.explain}",
@@ -59,7 +79,7 @@ def _check(check: Check) -> str:
         f"  effect    {check.effect}",
         f"  needs     {needs}",
         f"  answers   {', '.join(answers) or 'no question of its own; a failure still refutes the claim'}",
-        f"  proven by planted faults: {'; '.join(KILLED_BY.get(check.name, ('none',)))}",
+        f"  proven by planted faults: {'; '.join(KILLED_BY.get(check.name) or TIMED_BY.get(check.name, ('none',)))}",
     ]
     if blind := BLIND.get(check.suite):
         lines.append(f"  cannot see: {blind}")

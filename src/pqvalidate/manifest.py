@@ -54,11 +54,28 @@ class Attach(Record):
     pass_environment: tuple[str, ...] = ()
 
 
+class SpeedOf(Record):
+    """A claim on speed: an operation at least ``at_least`` times as fast as ``of``, a vendor's name or a manifest."""
+
+    operation: Literal[
+        "keygen", "load_encapsulation_key", "load_decapsulation_key", "encapsulate", "encapsulate_loaded",
+        "decapsulate", "decapsulate_loaded", "sign_deterministic", "sign", "verify",
+    ]  # fmt: skip
+    parameter_set: str
+    at_least: float
+    of: str
+
+
 class Claims(Record):
-    """What the vendor claims: parameter sets, and which input checks its documentation leaves to the caller."""
+    """What the vendor claims: parameter sets, which input checks its documentation leaves to the caller, and speed.
+
+    ``timing`` names those of them whose execution time is claimed not to depend on secrets.
+    """
 
     conformance: tuple[str, ...]
     caller_checks: tuple[Literal["encapsulation-key", "decapsulation-key"], ...] = ()
+    performance: tuple[SpeedOf, ...] = ()
+    timing: tuple[str, ...] = ()
 
 
 class ArtefactSource(Record):
@@ -164,6 +181,26 @@ def _claims_problem(claims: Claims) -> Problem | None:
             return f"claims.conformance[{index}]", problem, "Use a name that `pqvalidate explain` lists"
     if len(set(claims.conformance)) != len(claims.conformance):
         return "claims.conformance", "names a parameter set twice", "Name each once"
+    for index, wanted in enumerate(claims.timing):
+        if wanted not in claims.conformance:
+            problem = f"{wanted!r} is not among the sets whose conformance is claimed"
+            return f"claims.timing[{index}]", problem, "Claim its conformance, too, or leave it out"
+    if len(set(claims.timing)) != len(claims.timing):
+        return "claims.timing", "names a parameter set twice", "Name each once"
+    return _speed_problem(claims)
+
+
+def _speed_problem(claims: Claims) -> Problem | None:
+    for index, speed in enumerate(claims.performance):
+        place = f"claims.performance[{index}]"
+        if speed.parameter_set not in claims.conformance:
+            near = nearest(speed.parameter_set, claims.conformance)
+            problem = f"{speed.parameter_set!r} is not among the sets that claims.conformance names{near}"
+            return f"{place}.parameter_set", problem, "Claim the speed of something that the product implements"
+        if not 0 < speed.at_least < 1_000_000:
+            return f"{place}.at_least", f"{speed.at_least} is no ratio of speeds", "Give a number above 0, such as 1.0"
+        if not speed.of.strip() or "\0" in speed.of:
+            return f"{place}.of", "names nothing", "Give a built-in vendor, or a manifest relative to this one"
     return None
 
 

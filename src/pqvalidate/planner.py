@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,8 @@ from pqvalidate import vectors
 from pqvalidate.algorithms import PARAMETER_SETS, lengths
 from pqvalidate.errors import UsageError
 from pqvalidate.evidence import Depth, Plan, Severity, Step, Subject, VectorSource
-from pqvalidate.questions import questions_for
-from pqvalidate.suites import Asking, Check, all_checks, find_check
+from pqvalidate.questions import questions_for, timing_questions
+from pqvalidate.suites import Asking, Check, all_checks, checks_on_claim, find_check
 from pqvalidate.suites.tape import Numbered
 
 _FIXED = "fixed:"
@@ -67,7 +68,7 @@ def make_plan(subject: Subject, selection: Selection) -> Planned:
             parameter_set=parameter_set, depth=selection.depth, seed=bytes.fromhex(selection.seed),
             operations=operations,
         )  # fmt: skip
-        for check in all_checks():
+        for check in (*all_checks(), *_on_claim(parameter_set, subject, selection)):
             if check.algorithm != PARAMETER_SETS[parameter_set].algorithm:
                 continue
             step, cases = _step(check, asking, subject, selection)
@@ -86,10 +87,18 @@ def _examined(subject: Subject, selection: Selection) -> tuple[str, ...]:
     return tuple(name for name in subject.claims if not selection.parameter_sets or name in selection.parameter_sets)
 
 
-def _step(  # noqa: PLR0911  (one return per reason)
+def _on_claim(parameter_set: str, subject: Subject, selection: Selection) -> list[Check]:
+    """Return the checks of claims beside conformance: those that are claimed, and those that the operator names."""
+    return [c for c in checks_on_claim() if parameter_set in subject.timing or c.name in selection.only]
+
+
+def _step(  # noqa: C901, PLR0911  (one return per reason)
     check: Check, asking: Asking, subject: Subject, selection: Selection
 ) -> tuple[Step, Sequence[Any]]:
     excluded = selection.excluded or {}
+    if check.bears_on == "timing" and asking.parameter_set not in subject.timing:
+        why = f"the manifest claims nothing about the execution time of {asking.parameter_set}"
+        return _not_asked(check, asking, subject, "not-claimed", why), ()
     if check.name in excluded:
         return _not_asked(check, asking, subject, "excluded", excluded[check.name]), ()
     if selection.only and check.name not in selection.only:
@@ -97,6 +106,8 @@ def _step(  # noqa: PLR0911  (one return per reason)
     if not check.satisfied_by(asking.operations):
         why = f"the implementation does not offer {check.missing(asking.operations)}"
         return _not_asked(check, asking, subject, "operation-missing", why), ()
+    if absent := [tool for tool in check.tools if shutil.which(tool) is None]:
+        return _not_asked(check, asking, subject, "tool-missing", f"not found here: {', '.join(absent)}"), ()
     cases, unasked = _expressible(check, asking)
     if unasked and not cases:
         return _not_asked(check, asking, subject, "interface-has-no-length", unasked), ()
@@ -178,6 +189,7 @@ def _plan(subject: Subject, selection: Selection, sets: tuple[str, ...], steps: 
     questions = [
         question for name in sets for question in questions_for(name, frozenset(subject.operations.get(name, ())))
     ]
+    questions += [question for name in sets if name in subject.timing for question in timing_questions(name)]
     return Plan(
         depth=selection.depth, seed=selection.seed, parameter_sets=sets, questions=tuple(questions), steps=tuple(steps),
         vectors=tuple(

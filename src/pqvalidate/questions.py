@@ -10,6 +10,7 @@ length. Their caller must check lengths; the plan lists what was not asked, with
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pqvalidate.algorithms import PARAMETER_SETS
@@ -91,6 +92,31 @@ _DILITHIUM = (
 QUESTIONS: dict[str, tuple[Asked, ...]] = {
     "ML-KEM": _ML_KEM, "ML-DSA": _ML_DSA, "Kyber": _KYBER, "Dilithium": _DILITHIUM,
 }  # fmt: skip
+
+TIMING = "timing"
+"""Name of the question that a claim on execution time raises; it is no question of conformance."""
+ON_TIMING: dict[str, Asked] = {
+    "ML-KEM": Asked(
+        id=TIMING, clause="FIPS 203 §3.3 (no statement on timing; the vendor's own claim)",
+        text="Does the time of decapsulation show no dependence on secrets to the methods named?",
+        checks=("ml-kem/timing-instructions", "ml-kem/timing-statistics"),
+    ),
+}  # fmt: skip
+"""By algorithm, the question that a claim on execution time raises."""
+
+
+def timing_questions(parameter_set: str) -> tuple[Question, ...]:
+    """Return the question that a claim on execution time raises; none for algorithms without such checks."""
+    row = ON_TIMING.get(PARAMETER_SETS[parameter_set].algorithm)
+    if row is None:
+        return ()
+    return (Question(id=row.id, parameter_set=parameter_set, clause=row.clause, text=row.text, checks=row.checks),)
+
+
+def no_leak_detected(methods: Sequence[tuple[str, str]]) -> str:
+    """Return the one wording in which a claim on execution time is confirmed: by (method, at how many calls)."""
+    found = "; ".join(f"by {method}" + (f" at {count}" if count else "") for method, count in methods)
+    return f"no leak detected {found}. This does not show that there is none"
 
 
 def questions_for(parameter_set: str, operations: frozenset[str]) -> tuple[Question, ...]:

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 from pqvalidate.documents import Record
 from pqvalidate.errors import UsageError
 from pqvalidate.evidence import Evidence, Facts, Question, StepResult, check_evidence
+from pqvalidate.questions import TIMING, no_leak_detected
 
 Decision: TypeAlias = Literal["conforms", "does-not-conform", "undecided"]
 EXIT_CODES: dict[Decision, int] = {"conforms": 0, "does-not-conform": 1, "undecided": 3}
@@ -42,7 +43,9 @@ def judge(evidence: Evidence, policy: str = "as-claimed") -> Verdict:
     facts = evidence.facts
     inconsistent = check_evidence(evidence)
     claims = tuple(_conformance(facts, name) for name in facts.subject.claims)
-    wrong = [control.control for control in facts.controls if control.expected != control.seen]
+    claims += tuple(_timing(facts, name) for name in facts.subject.timing)
+    timed = {step.check for step in facts.plan.steps if step.bears_on == TIMING}
+    wrong = [c.control for c in facts.controls if c.expected != c.seen and c.check not in timed]
     refuted = [claim.claim for claim in claims if claim.verdict == "refuted"]
     open_claims = [claim.claim for claim in claims if claim.verdict == "inconclusive"]
     decision: Decision
@@ -63,14 +66,14 @@ def judge(evidence: Evidence, policy: str = "as-claimed") -> Verdict:
 
 def _conformance(facts: Facts, parameter_set: str) -> ClaimVerdict:
     claim = f"conformance {parameter_set}"
-    results = _results(facts, parameter_set)
+    results = _results(facts, parameter_set, on_timing=False)
     failed = [name for name, (severity, found) in results.items() if found.outcome == "fail" and severity != "advisory"]
     if failed:
         return ClaimVerdict(claim=claim, verdict="refuted", why=f"failed: {', '.join(failed)}")
     broken = [name for name, (_, result) in results.items() if result.outcome == "error"]
     if broken:
         return ClaimVerdict(claim=claim, verdict="inconclusive", why=f"our own error in {', '.join(broken)}")
-    questions = [q for q in facts.plan.questions if q.parameter_set == parameter_set]
+    questions = [q for q in facts.plan.questions if q.parameter_set == parameter_set and q.id != TIMING]
     if not questions:
         return ClaimVerdict(claim=claim, verdict="inconclusive", why="no question was asked about it")
     unanswered = [q.id for q in questions if not _answered(q, results)]
@@ -79,9 +82,41 @@ def _conformance(facts: Facts, parameter_set: str) -> ClaimVerdict:
     return ClaimVerdict(claim=claim, verdict="confirmed", why=f"all {len(questions)} questions answered, none failed")
 
 
-def _results(facts: Facts, parameter_set: str) -> dict[str, tuple[str, StepResult]]:
+def _timing(facts: Facts, parameter_set: str) -> ClaimVerdict:
+    """Judge a claim on execution time: every method that was used must have proven itself, and none found anything."""
+    claim = f"timing {parameter_set}"
+    results = _results(facts, parameter_set, on_timing=True)
+    for name, (_, result) in results.items():
+        if result.outcome in ("pass", "fail") and not _proven(facts, name):
+            why = f"the control of {name} failed or is missing, so its answer counts for nothing"
+            return ClaimVerdict(claim=claim, verdict="inconclusive", why=why)
+    failed = {name: severity for name, (severity, found) in results.items() if found.outcome == "fail"}
+    if grave := [name for name, severity in failed.items() if severity != "advisory"]:
+        return ClaimVerdict(claim=claim, verdict="refuted", why=f"a leak was detected: {', '.join(grave)}")
+    broken = [name for name, (_, result) in results.items() if result.outcome == "error"]
+    if broken or failed:
+        why = f"no answer from {', '.join(broken)}" if broken else f"somebody must look at: {', '.join(failed)}"
+        return ClaimVerdict(claim=claim, verdict="inconclusive", why=why)
+    counts = {step.check: step.detects for step in facts.plan.steps if step.parameter_set == parameter_set}
+    asked = [(name, counts[name]) for name, (_, result) in results.items() if result.outcome == "pass"]
+    if not any(_answered(q, results) for q in facts.plan.questions if q.parameter_set == parameter_set):
+        return ClaimVerdict(claim=claim, verdict="inconclusive", why="no method was used to look at execution times")
+    return ClaimVerdict(claim=claim, verdict="confirmed", why=no_leak_detected(asked))
+
+
+def _proven(facts: Facts, check: str) -> bool:
+    """Return whether the controls of a check ran on both sides and were judged rightly."""
+    own = [control for control in facts.controls if control.check == check]
+    return {control.expected for control in own} == {"pass", "fail"} and all(c.expected == c.seen for c in own)
+
+
+def _results(facts: Facts, parameter_set: str, *, on_timing: bool) -> dict[str, tuple[str, StepResult]]:
     steps = zip(facts.plan.steps, facts.results, strict=False)
-    return {step.check: (step.severity, result) for step, result in steps if step.parameter_set == parameter_set}
+    return {
+        step.check: (step.severity, result)
+        for step, result in steps
+        if step.parameter_set == parameter_set and (step.bears_on == TIMING) is on_timing
+    }
 
 
 def _answered(question: Question, results: dict[str, tuple[str, StepResult]]) -> bool:

@@ -10,12 +10,14 @@ import pytest
 
 from pqvalidate.certificate.overview import Page
 from pqvalidate.report import FORMATS, certificate_text, plan_text
+from pqvalidate.report.html import certificate as certificate_html
+from pqvalidate.report.messages import LANGUAGES, Language
 from pqvalidate.report.text import render
 from tests.golden.certificates import CERTIFICATES
 from tests.golden.samples import SAMPLES, Sample
 
 FOLDER = Path(__file__).parent
-SUFFIXES = {"json": "json", "markdown": "md", "junit": "xml"}
+SUFFIXES = {"json": "json", "markdown": "md", "junit": "xml", "sarif": "sarif", "html": "html"}
 
 
 def compare(name: str, seen: str) -> None:
@@ -65,3 +67,21 @@ def test_the_plan_as_json_says_what_it_said() -> None:
 @pytest.mark.parametrize(("name", "make"), CERTIFICATES.items(), ids=list(CERTIFICATES))
 def test_the_page_about_a_certificate_looks_as_it_did(name: str, make: Callable[[], Page]) -> None:
     compare(f"certificate-{name}.txt", certificate_text.text(make(), width=80, colour=False))
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_the_dutch_reports_say_what_they_said(sample: str) -> None:
+    report = SAMPLES[sample]().report()
+    compare(f"run-{sample}-nl.txt", render(report, width=80, colour=False, lang="nl"))
+    compare(f"run-{sample}-nl.html", FORMATS["html"](report, "nl"))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize(("name", "make"), CERTIFICATES.items(), ids=list(CERTIFICATES))
+def test_the_page_about_a_certificate_is_as_it_was_in_html(name: str, make: Callable[[], Page], lang: Language) -> None:
+    compare(f"certificate-{name}-{lang}.html", certificate_html(make(), lang=lang))
+
+
+@pytest.mark.parametrize(("name", "make"), CERTIFICATES.items(), ids=list(CERTIFICATES))
+def test_the_dutch_page_about_a_certificate_looks_as_it_did(name: str, make: Callable[[], Page]) -> None:
+    compare(f"certificate-{name}-nl.txt", certificate_text.text(make(), width=80, colour=False, lang="nl"))

@@ -10,9 +10,10 @@ from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.errors import UsageError
 from pqvalidate.evidence import Reason
 from pqvalidate.explanations import REASONS, explanation, names
-from pqvalidate.suites import all_checks
+from pqvalidate.policy.book import BUILT_IN, load_profile
+from pqvalidate.suites import all_checks, checks_on_claim
 
-CHECKS = {check.name: check for check in all_checks()}
+CHECKS = {check.name: check for check in (*all_checks(), *checks_on_claim())}
 
 
 @pytest.mark.parametrize("name", CHECKS)
@@ -37,7 +38,8 @@ def test_a_parameter_set_is_explained_with_its_standard_and_lengths() -> None:
 
 def test_all_names_are_listed_and_each_can_be_explained() -> None:
     listed = [line.strip() for line in names().splitlines() if line.startswith("  ")]
-    assert set(listed) == {*CHECKS, *REASONS, *PARAMETER_SETS}
+    rules = {rule.id for name in BUILT_IN for _, rule in load_profile(name).rules}
+    assert set(listed) == {*CHECKS, *REASONS, *PARAMETER_SETS, *BUILT_IN, *rules}
     assert all(explanation(name).startswith(name) for name in listed)
 
 

@@ -250,7 +250,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-@pytest.mark.parametrize("name", ["text", "markdown", "junit"])
+@pytest.mark.parametrize("name", ["text", "markdown", "junit", "sarif", "html"])
 def test_what_a_vendor_writes_cannot_steer_a_report(kind: str, name: str) -> None:
     word = HOSTILE[kind]
     seen = FORMATS[name](sample_named(word.encode("utf-8", "replace").decode()))
@@ -388,7 +388,7 @@ def test_a_shell_line_quotes_only_what_needs_it() -> None:
     assert shell_line(["run", "a b", "ml-kem/x"]) == "run 'a b' ml-kem/x"
 
 
-@pytest.mark.parametrize("name", ["json", "markdown", "junit"])
+@pytest.mark.parametrize("name", ["json", "markdown", "junit", "sarif", "html"])
 def test_only_the_text_report_loads_rich(name: str) -> None:
     module = {"json": "json_format"}.get(name, name)
     script = f"import sys, pqvalidate.report.{module}; print('rich' in sys.modules)"
@@ -398,8 +398,9 @@ def test_only_the_text_report_loads_rich(name: str) -> None:
 
 def test_the_table_of_formats_loads_neither_rich_nor_a_report() -> None:
     script = (
-        "import sys, pqvalidate.report as r; assert set(r.FORMATS) == {'text', 'json', 'markdown', 'junit'};"
-        "print(sorted({'rich', 'pqvalidate.report.model', 'cryptography'} & set(sys.modules)))"
+        "import sys, pqvalidate.report as r; "
+        "assert set(r.FORMATS) == {'text', 'json', 'markdown', 'junit', 'sarif', 'html'};"
+        "print(sorted({'rich', 'jinja2', 'pqvalidate.report.model', 'cryptography'} & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

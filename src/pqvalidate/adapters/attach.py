@@ -10,6 +10,7 @@ from typing import Any, Self, cast
 import pqvalidate.vendors as built_in
 from pqvalidate.adapters.artefacts import artefact_of, artefacts_of, command_files, library_file, module_file
 from pqvalidate.adapters.c_abi_plan import bridge_symbols
+from pqvalidate.adapters.counting import WithCounts
 from pqvalidate.adapters.harness import HarnessSession, Program
 from pqvalidate.adapters.interface import (
     Call,
@@ -23,7 +24,7 @@ from pqvalidate.adapters.interface import (
     unasked,
 )
 from pqvalidate.adapters.sandbox_paths import SandboxMode, wanted
-from pqvalidate.adapters.session import Hello, Limits, Session, Target
+from pqvalidate.adapters.session import Hello, Limits, Session, Target, wire
 from pqvalidate.adapters.view import View, table_for
 from pqvalidate.algorithms import PARAMETER_SETS, KindName, parameter_set
 from pqvalidate.digests import file_digests
@@ -104,6 +105,8 @@ class Implementation:
             hello = self._session.hello
             sets = manifest.claims.conformance
             self.operations = {name: self._offered(hello, name, probe=probe) for name in sets}
+            for name in manifest.claims.timing:
+                self.operations[name] |= self._ways_to_measure(name)
             refusals = tuple(f"{name}: the adapter refuses it: {why}" for name, why in hello["refused"].items())
             product = manifest.product
             if said := _other_version(product.version, hello["version"]):
@@ -111,7 +114,7 @@ class Implementation:
             self.subject = Subject(
                 vendor=product.vendor, name=product.name, version=_version(product.version or hello["version"], file),
                 form=product.form, adapter=_adapter(manifest, file), artefacts=artefacts, claims=sets,
-                caller_checks=manifest.claims.caller_checks,
+                caller_checks=manifest.claims.caller_checks, timing=manifest.claims.timing,
                 operations={name: tuple(sorted(ops)) for name, ops in self.operations.items()},
                 configuration=manifest.configuration, notes=manifest.notes + notes + refusals,
             )  # fmt: skip
@@ -144,8 +147,29 @@ class Implementation:
 
         After ``most_losses`` calls that each cost the process, the rest is not made.
         """
-        replies = self._session.ask(calls, most_losses)
+        replies = WithCounts(self._session).ask(calls, most_losses)
         return [unasked(reply) for reply in replies] if self._bridged else replies
+
+    @property
+    def measures(self) -> bool:
+        """Whether calls can be timed where they are made; a vendor's program need not offer that."""
+        return bool(self._session.hello.get("measure", True))
+
+    def measure(self, call: Call, rounds: int, *, cpu: bool = False) -> Reply:
+        """Make one call ``rounds`` times and return what each took, timed where the call is made.
+
+        All rounds together must fit into the time limit of one call.
+
+        Returns:
+            Ok with the list ``ns`` of wall times, and with ``cpu`` the list ``cpu_ns`` of the processor time of the
+            worker; both in nanoseconds. A vendor's program knows no ``cpu_ns``. Rejected or Fault where a call ends so.
+
+        """
+        request = {"op": "measure", "call": wire(call), "rounds": rounds}
+        if cpu and "measure" not in self._session.hello:
+            request["cpu"] = True
+        reply = self._session.request(request)
+        return unasked(reply) if self._bridged else reply
 
     def kem(self, name: str) -> Kem:
         """Return the KEM ``name`` (e.g. ML-KEM-768) with the methods of the common interface.
@@ -188,6 +212,12 @@ class Implementation:
         options |= {f"fixed:{entry}" for entry in fixed if entry.partition(".")[0] in names}
         environment = {f"env:{way}" for way in (*hello["together"], "restart")} if names else set()
         return frozenset(names) | options | environment
+
+    def _ways_to_measure(self, name: str) -> frozenset[str]:
+        """Return how execution times can be looked at; a bridge to another program measures that program's start."""
+        found = {"env:measure"} if "kept" in self._session.hello["together"] else set()
+        found |= {"env:count"} if self._session.target.counted else set()
+        return frozenset(found if self.operations[name] else ())
 
     def _really_there(self, name: str, names: list[str]) -> list[str]:
         """Call each operation once with honest inputs and drop those that say that they are not implemented."""
@@ -263,8 +293,9 @@ def _target(manifest: Manifest, file: Path, sandbox: SandboxMode, extra: Sequenc
                 file, f"attach.environment.{name}", "is no environment variable", "Correct its name or value"
             )
     passed = {name: os.environ[name] for name in attach_.pass_environment if name in os.environ}
+    settings = _settings(manifest, file)
     return Target(
-        target=_bridge(manifest) or attach_.target, settings=_settings(manifest, file),
+        target=_bridge(manifest) or attach_.target, settings=settings, counted=bool(settings.get("library")),
         path=tuple(str((file.parent / p).resolve()) for p in attach_.path),
         sets=manifest.claims.conformance, ask_version=not manifest.product.version,
         environment={**passed, **attach_.environment}, batches=attach_.kind in ("c-abi", "liboqs"),

@@ -18,7 +18,7 @@ _MOST_BYTES = 1 << 18
 _MOST_SECONDS = 0.1
 """A batch takes no longer than this, going by the pace so far, so that its time limit is that of one call."""
 
-_ALONE = ("restart", "together")
+_ALONE = ("restart", "together", "measure", "count")
 """Not calls of the implementation but of its process."""
 
 Ask: TypeAlias = Callable[[Sequence[Call], int | None], list[Reply]]

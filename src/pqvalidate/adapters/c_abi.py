@@ -216,6 +216,8 @@ class _Method:
         self._call = call
         if isinstance(call, (COperation, _Drawing)):
             self.many = call.many
+        if isinstance(call, COperation):
+            self.preparing = call.preparing
         self._order = [field for field in row.inputs if field in fields]
         parameters = [
             inspect.Parameter(

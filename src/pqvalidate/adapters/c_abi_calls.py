@@ -173,6 +173,26 @@ class COperation:
             slots = self._threads.slots = _Slots(self.spelled, self._sizes)
         return slots
 
+    def preparing(self, common: Mapping[str, Any], field: str) -> Callable[[bytes], tuple[Any, list[Any]]]:
+        """Return what puts a value of ``field`` into place and gives the C function and its arguments, to be timed.
+
+        Raises (when the function is called):
+            Rejected: the function says that it failed.
+
+        """
+        slots, function = self._slots(), self.spelled.function
+
+        def checked(*arguments: Any) -> None:  # noqa: ANN401  (C values)
+            status = function(*arguments)
+            if not self._succeeded(status):
+                raise Rejected(f"{self.spelled.symbol} returned {status}")
+
+        def prepare(value: bytes) -> tuple[Any, list[Any]]:
+            inputs = {**common, field: value}
+            return checked, [make(inputs, 0) for make in slots.makers]
+
+        return prepare
+
     def many(self, common: Mapping[str, Any], names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[Any]:
         """Make the calls of a batch and yield, for each, what it returns or the exception that it raises."""
         right = of_right_size(names, rows, self._sizes) and of_right_size([*common], [[*common.values()]], self._sizes)

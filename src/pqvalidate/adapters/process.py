@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 MARK = "PQVALIDATE_CHILD"
@@ -275,8 +276,10 @@ def _initial_environment(pid: int) -> bytes:
     return b""
 
 
-def python_worker(environment: dict[str, str]) -> ChildProcess:
+def python_worker(environment: dict[str, str], prefix: Sequence[str] = ()) -> ChildProcess:
     """Start the Python worker of this package in isolated mode, its prints unbuffered so that a crash keeps them.
+
+    ``prefix`` holds the words of a program that runs it and watches it.
 
     Raises:
         OSError: the process cannot be started.
@@ -285,7 +288,8 @@ def python_worker(environment: dict[str, str]) -> ChildProcess:
     installed = [entry for entry in sys.path if Path(entry).name in _PLACES]
     root = Path(__file__).resolve().parents[2]
     source = "" if root.name in _PLACES else str(root)
-    return ChildProcess([sys.executable, "-I", "-B", "-u", "-c", _BOOT, "{fd}", source, *installed], environment)
+    command = [*prefix, sys.executable, "-I", "-B", "-u", "-c", _BOOT, "{fd}", source, *installed]
+    return ChildProcess(command, environment)
 
 
 def program(environment: dict[str, str]) -> ChildProcess:

@@ -67,8 +67,8 @@ def _misfit(call: Call, reply: Reply) -> str:
     """Return what keeps a reply from being one to ``call``: names, types and lengths of its outputs; or nothing."""
     if not isinstance(reply, Ok):
         return ""
-    if call.operation == "together":
-        return _misfits(call, reply.values)
+    if call.operation in ("together", "measure"):
+        return _misfits(call, reply.values) if call.operation == "together" else _no_times(call, reply.values)
     names = _TABLES[call.parameter_set][call.operation].outputs
     values = reply.values
     if values.keys() != _NAMES[names]:
@@ -80,6 +80,13 @@ def _misfit(call: Call, reply: Reply) -> str:
         if isinstance(value, bytes) and len(value) > _LONGEST_OUTPUT:
             return f"a reply holds {len(value)} bytes as {name}"
     return ""
+
+
+def _no_times(call: Call, values: Mapping[str, Any]) -> str:
+    """Return what keeps a reply from holding the nanoseconds of each measured call; or nothing."""
+    times, count = values.get("ns"), len(call.inputs["values"])
+    right = isinstance(times, list) and len(times) == count and all(type(ns) is int and ns >= 0 for ns in times)
+    return "" if right else f"a reply does not hold the nanoseconds of {count} calls"
 
 
 def _misfits(call: Call, values: Mapping[str, Any]) -> str:

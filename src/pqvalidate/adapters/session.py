@@ -48,8 +48,9 @@ class Target:
     """What the Python worker imports: ``module:callable``, import path, parameter sets; whether to ask a version.
 
     With ``settings``, the callable is one of this package's own bridges to other kinds: it is called with them, and
-    what it returns is then asked for each parameter set. ``sandbox`` is what ``adapters.sandbox.apply`` is told;
-    nothing for no sandbox. With ``batches``, calls of one operation travel together.
+    what it returns is then asked for each parameter set. ``counted`` says that ``adapters.counting`` can count its
+    instructions. ``sandbox`` is what ``adapters.sandbox.apply`` is told; nothing for no sandbox. With ``batches``,
+    calls of one operation travel together.
     """
 
     target: str
@@ -58,6 +59,7 @@ class Target:
     ask_version: bool = False
     environment: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    counted: bool = False
     sandbox: dict[str, Any] = field(default_factory=dict)
     batches: bool = False
 
@@ -307,8 +309,8 @@ class Session:
 
     def _seconds(self, call: Call | dict[str, Any]) -> int:
         """Return the time limit of a request: that of one call, for each call that it holds."""
-        if isinstance(call, Call) and call.operation == "together":
-            return self.limits.call_seconds * len(call.inputs["calls"])
+        if isinstance(call, Call) and call.operation in ("together", "measure"):
+            return self.limits.call_seconds * len(call.inputs["calls" if call.operation == "together" else "values"])
         return self.limits.call_seconds
 
     def _frame(self, call: Call | dict[str, Any], number: int) -> bytes:

@@ -24,7 +24,7 @@ _LONGEST_WAIT_NS = 5_000_000
 def together_in_one(calls: Sequence[Call | dict[str, Any]], begin: int) -> list[Call]:
     """Return the calls from ``begin`` on that one frame can carry: of one operation, with the same inputs' names."""
     first = calls[begin]
-    if not isinstance(first, Call) or first.operation == "together" or first.operation.startswith("load_"):
+    if not isinstance(first, Call) or first.operation in ("together", "measure") or first.operation.startswith("load_"):
         return []
     found: list[Call] = []
     size = 0

@@ -22,6 +22,8 @@ SUITES = (
     "accumulated", "properties",
 )  # fmt: skip
 """Modules of this package that each hold ``CHECKS``; a new family is one file and one name here."""
+ON_CLAIM = ("timing",)
+"""Modules whose checks bear on a claim of their own, and are asked only where the vendor makes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,7 @@ class Check:
         caller_check: the input check that a vendor may document as the caller's; a failure is then advisory.
         detects: says how rare a fault so many cases show.
         varies_length: the input that every case of the check gives in a wrong length.
+        tools: programs that must be on this machine.
         gaps: says which of the check's cases cannot be asked of an implementation that offers a part of them.
 
     """
@@ -103,6 +106,7 @@ class Check:
     revision: int = 1
     caller_check: str = ""
     varies_length: str = ""
+    tools: tuple[str, ...] = ()
     gaps: Callable[[Asking], str] = lambda _asking: ""
     detects: Callable[[int], str] = lambda _cases: ""
 
@@ -116,8 +120,17 @@ class Check:
 
 
 def all_checks() -> tuple[Check, ...]:
-    """Return every check of every suite, in the order in which they run."""
-    return tuple(check for name in SUITES for check in import_module(f"{__name__}.{name}").CHECKS)
+    """Return every check that bears on conformance, in the order in which they run."""
+    return _checks_of(SUITES)
+
+
+def checks_on_claim() -> tuple[Check, ...]:
+    """Return the checks that are asked only where the vendor makes the claim on which they bear."""
+    return _checks_of(ON_CLAIM)
+
+
+def _checks_of(modules: Sequence[str]) -> tuple[Check, ...]:
+    return tuple(check for name in modules for check in import_module(f"{__name__}.{name}").CHECKS)
 
 
 def find_check(name: str) -> Check:
@@ -127,7 +140,7 @@ def find_check(name: str) -> Check:
         UsageError: there is none; the message names the nearest.
 
     """
-    known = {check.name: check for check in all_checks()}
+    known = {check.name: check for check in (*all_checks(), *checks_on_claim())}
     if name not in known:
         raise UsageError(f"unknown check {name!r}{nearest(name, list(known))}; see `pqvalidate explain`")
     return known[name]
