@@ -11,7 +11,7 @@ from tests.mutants import catalogue_text
 from tests.mutants.catalogue import ALL_MUTANTS, SETS, TRIED_ON, sets_of
 from tests.mutants.classes import BUG_CLASSES, NO_MUTANT
 from tests.mutants.matrix import REFERENCE, cell_of, matrix, plan_for, survivors, text
-from tests.mutants.survivors import GOOD_CASES_ONLY, NOTICED_AT_STANDARD_BY
+from tests.mutants.survivors import ON_OLD_SETS, NOTICED_AT_STANDARD_BY
 
 pytestmark = pytest.mark.whole_matrix  # minutes of computation: `make mutants`
 FOLDER = Path(__file__).parent
@@ -55,11 +55,11 @@ def test_a_survivor_of_depth_quick_is_noticed_at_depth_standard(what: str) -> No
 
 def test_the_survivors_on_the_pre_standard_sets_are_as_many_as_known() -> None:
     found = survivors(matrix())
-    assert {name: len(found[name]) for name in GOOD_CASES_ONLY} == GOOD_CASES_ONLY
+    assert {name: len(found[name]) for name in ON_OLD_SETS} == ON_OLD_SETS
 
 
 def test_every_set_is_either_standard_or_pre_standard() -> None:
-    assert {*STANDARD, *GOOD_CASES_ONLY} == set(SETS)
+    assert {*STANDARD, *ON_OLD_SETS} == set(SETS)
 
 
 def test_no_two_mutants_have_the_same_name() -> None:
