@@ -11,7 +11,7 @@ from tests.mutants import catalogue_text
 from tests.mutants.catalogue import ALL_MUTANTS, SETS, TRIED_ON, sets_of
 from tests.mutants.classes import BUG_CLASSES, NO_MUTANT
 from tests.mutants.matrix import REFERENCE, cell_of, matrix, plan_for, survivors, text
-from tests.mutants.survivors import ON_OLD_SETS, NOTICED_AT_STANDARD_BY
+from tests.mutants.survivors import NOTICED_AT_STANDARD_BY, ON_OLD_SETS
 
 pytestmark = pytest.mark.whole_matrix  # minutes of computation: `make mutants`
 FOLDER = Path(__file__).parent
