@@ -6,7 +6,7 @@ import shutil
 
 from pqvalidate import vectors
 from pqvalidate import vendors as built_in
-from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS
+from pqvalidate.adapters.interface import table_for
 from pqvalidate.adapters.sandbox import REMEDIES
 from pqvalidate.adapters.sandbox_paths import without_vendor
 from pqvalidate.adapters.session import Session, Target
@@ -21,7 +21,8 @@ from pqvalidate.suites import find_check
 
 TOOLS = ("cc", "valgrind", "go", "cargo", "java", "node")
 _SEED = "00"
-_TRIED_ON = {"ML-KEM": "ML-KEM-768", "ML-DSA": "ML-DSA-44", "Kyber": "Kyber-768", "Dilithium": "Dilithium2"}
+TRIED_ON = {"ML-KEM": "ML-KEM-768", "ML-DSA": "ML-DSA-44", "Kyber": "Kyber-768", "Dilithium": "Dilithium2"}
+"""One parameter set for each family; a mutant that exists on other sets only is tried on those."""
 _SAMPLES = (1, 3, 12, 48, 512)
 """Most cases that a planted fault is given at a time; their sum is the most it is given in all."""
 
@@ -126,10 +127,7 @@ def _controls() -> tuple[Control, ...]:
 
 def _everything(sets: tuple[str, ...], depth: Depth) -> Planned:
     """Plan for an imagined implementation that offers everything."""
-    environment = tuple(f"env:{way}" for way in (*ways(), "restart"))
-    operations = {
-        name: (*_offered(name), *(f"hash:{hash_name}" for hash_name in PREHASH_OID_BYTE), *environment) for name in sets
-    }
+    operations = {name: every_operation(name) for name in sets}
     subject = Subject(
         vendor="pqvalidate", name="controls", version="", form="software-library", adapter="none", artefacts=(),
         claims=sets, caller_checks=(), operations=operations, configuration={}, notes=(),
@@ -137,12 +135,13 @@ def _everything(sets: tuple[str, ...], depth: Depth) -> Planned:
     return make_plan(subject, Selection(depth=depth, seed=_SEED))
 
 
-def _offered(name: str) -> tuple[str, ...]:
-    """Return all operations and options of a parameter set; a context came with FIPS 204 section 5.2."""
-    row = PARAMETER_SETS[name]
-    table = KEM_OPERATIONS if row.kind == "kem" else SIGNATURE_OPERATIONS
-    options = (f"{op}.{option}" for op, shape in table.items() for option in shape.optional)
-    return (*table, *(o for o in options if row.algorithm != "Dilithium" or not o.endswith(".context")))
+def every_operation(name: str) -> tuple[str, ...]:
+    """Return all that an implementation of a parameter set can offer; a context came with FIPS 204 section 5.2."""
+    table, old = table_for(name), PARAMETER_SETS[name].algorithm == "Dilithium"
+    options = [f"{op}.{option}" for op, shape in table.items() for option in shape.optional]
+    hashes = [f"hash:{hash_name}" for hash_name in PREHASH_OID_BYTE]
+    environment = [f"env:{way}" for way in (*ways(), "restart")]
+    return (*table, *(o for o in options if not old or not o.endswith(".context")), *hashes, *environment)
 
 
 def _all_mutants() -> tuple[Tried, ...]:
@@ -152,7 +151,7 @@ def _all_mutants() -> tuple[Tried, ...]:
         tried
         for mutant in PLANTED
         for algorithm in mutant.algorithms
-        for name in (mutant.sets[:1] or (_TRIED_ON[algorithm],))
+        for name in (mutant.sets[:1] or (TRIED_ON[algorithm],))
         if PARAMETER_SETS[name].algorithm == algorithm and (tried := _try(mutant, name, plans[name]))
     )
 

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Protocol
 
-from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Call, Ok, Operation, Reply
+from pqvalidate.adapters.interface import Call, Ok, Operation, Reply, table_for
 from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.documents import Record
 from pqvalidate.oracle import mlkem
@@ -142,7 +142,7 @@ def speeds_of(iut: Measured, name: str) -> dict[str, float]:
 
 def _in_order(iut: Measured, name: str, known: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each operation once its inputs are known: what one returns is what another needs."""
-    table = KEM_OPERATIONS if PARAMETER_SETS[name].kind == "kem" else SIGNATURE_OPERATIONS
+    table = table_for(name)
     waiting = [op for op in table if op in iut.operations[name] and not op.startswith("load")]
     while ready := [op for op in waiting if _needed(table, op) <= known.keys()]:
         yield ready[0], {field: known[field] for field in _needed(table, ready[0])}

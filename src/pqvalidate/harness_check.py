@@ -13,11 +13,11 @@ from typing import Any, TypeAlias
 
 from pqvalidate.adapters.attach import session_of
 from pqvalidate.adapters.harness import HarnessSession
-from pqvalidate.adapters.interface import Fault, Operation
+from pqvalidate.adapters.interface import Fault, Operation, table_for
 from pqvalidate.adapters.replies import printable
 from pqvalidate.algorithms import PARAMETER_SETS, nearest
 from pqvalidate.errors import AttachError, UsageError
-from pqvalidate.harness_trip import Finding, operations, required, table_of
+from pqvalidate.harness_trip import Finding, operations, required
 from pqvalidate.manifest import find_manifest, read_manifest
 
 SCHEMA = "pqvalidate/harness-check/1"
@@ -111,7 +111,7 @@ class _Examined:
     def offered(self) -> Iterator[tuple[str, str, Operation]]:
         for name, offered in self.session.hello["operations"].items():
             for operation in offered:
-                yield name, operation, table_of(name)[operation]
+                yield name, operation, table_for(name)[operation]
 
     def example(self) -> dict[str, Any]:
         """Return a request that the program should understand, with inputs that it should refuse or answer."""
@@ -162,7 +162,7 @@ def _ignored(said: object) -> Iterator[str]:
         if name not in PARAMETER_SETS:
             yield printable(name) + nearest(name, list(PARAMETER_SETS))
             continue
-        known = table_of(name)
+        known = table_for(name)
         for operation in offered if isinstance(offered, list) else ():
             if operation not in known:
                 yield f"{printable(operation)} of {name}{nearest(str(operation), list(known))}"

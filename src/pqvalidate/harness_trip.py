@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pqvalidate.adapters.harness import HarnessSession
-from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Call, Fault, Ok, Operation, Reply
+from pqvalidate.adapters.interface import (
+    Call,
+    Fault,
+    Ok,
+    Operation,
+    Reply,
+    table_for,
+)
 from pqvalidate.algorithms import PARAMETER_SETS
 
 
@@ -27,15 +34,10 @@ def required(shape: Operation) -> list[str]:
     return [field for field in shape.inputs if field not in shape.optional]
 
 
-def table_of(name: str) -> dict[str, Operation]:
-    """Return the operations that a parameter set can have."""
-    return KEM_OPERATIONS if PARAMETER_SETS[name].kind == "kem" else SIGNATURE_OPERATIONS
-
-
 def operations(session: HarnessSession) -> Iterator[Finding]:
     """Call every offered operation with honest inputs, and look at the shape of what comes back."""
     for name, offered in session.hello["operations"].items():
-        yield from _round_trip(session, name, {operation: table_of(name)[operation] for operation in offered})
+        yield from _round_trip(session, name, {operation: table_for(name)[operation] for operation in offered})
 
 
 def _round_trip(session: HarnessSession, name: str, rows: dict[str, Operation]) -> Iterator[Finding]:

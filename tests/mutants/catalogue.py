@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.controls import PLANTED
+from pqvalidate.diagnosis import TRIED_ON
 from pqvalidate.mutants import Mutant
 from tests.mutants.dsa import DSA_MUTANTS
 from tests.mutants.kem import KEM_MUTANTS
 from tests.mutants.kem_validation_faults import KEM_VALIDATION_MUTANTS
 
 ALL_MUTANTS: tuple[Mutant, ...] = (*PLANTED, *KEM_MUTANTS, *KEM_VALIDATION_MUTANTS, *DSA_MUTANTS)
-
-TRIED_ON = {"ML-KEM": "ML-KEM-768", "ML-DSA": "ML-DSA-44", "Kyber": "Kyber-768", "Dilithium": "Dilithium2"}
-"""One parameter set for each family; a mutant that exists on other sets only is tried on those."""
 
 
 def sets_of(mutant: Mutant) -> tuple[str, ...]:

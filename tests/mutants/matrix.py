@@ -11,15 +11,13 @@ from itertools import count
 from typing import Literal, TypeAlias
 
 from pqvalidate import controls
-from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS
-from pqvalidate.adapters.together import ways
-from pqvalidate.algorithms import PARAMETER_SETS, PREHASH_OID_BYTE
 from pqvalidate.controls import KILLED_BY, first_not_passed, reference
+from pqvalidate.diagnosis import TRIED_ON, every_operation
 from pqvalidate.evidence import Depth, Subject
 from pqvalidate.mutants import Make, OracleKem, OracleSignature
 from pqvalidate.planner import Planned, Selection, Task, make_plan
 from pqvalidate.suites import Check
-from tests.mutants.catalogue import SETS, TRIED_ON, mutants_on
+from tests.mutants.catalogue import SETS, mutants_on
 from tests.mutants.remembering import remember_the_standard
 
 Cell: TypeAlias = Literal["killed", "survived", "not asked"]
@@ -42,29 +40,13 @@ reference, of mutants that the others leave, and of their own controls, at depth
 {", ".join(SHORT_AT_STANDARD)}.
 Of differential checks {sum(_DRAWN_SAMPLES)} cases are asked.
 """
-_TABLES = {"kem": KEM_OPERATIONS, "signature": SIGNATURE_OPERATIONS}
-_ENVIRONMENT = tuple(f"env:{way}" for way in (*ways(), "restart"))
-
-
-def operations_of(name: str) -> tuple[str, ...]:
-    """Return everything that an implementation of a parameter set can offer, with all options."""
-    row = PARAMETER_SETS[name]
-    table = _TABLES[row.kind]
-    # Dilithium round 3.1 knows no context (FIPS 204 section 5.2 brought it).
-    options = [
-        f"{operation}.{option}"
-        for operation, shape in table.items()
-        for option in shape.optional
-        if option != "context" or row.algorithm != "Dilithium"
-    ]
-    return (*table, *options, *(f"hash:{hash_name}" for hash_name in PREHASH_OID_BYTE), *_ENVIRONMENT)
 
 
 def subject_for(name: str) -> Subject:
     """Return an imagined implementation of one parameter set that offers everything."""
     return Subject(
         vendor="pqvalidate", name="mutant", version="", form="software-library", adapter="none", artefacts=(),
-        claims=(name,), caller_checks=(), operations={name: operations_of(name)}, configuration={}, notes=(),
+        claims=(name,), caller_checks=(), operations={name: every_operation(name)}, configuration={}, notes=(),
     )  # fmt: skip
 
 

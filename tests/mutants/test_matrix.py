@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pqvalidate.diagnosis import TRIED_ON
 from tests.mutants import catalogue_text
-from tests.mutants.catalogue import ALL_MUTANTS, SETS, TRIED_ON, sets_of
+from tests.mutants.catalogue import ALL_MUTANTS, SETS, sets_of
 from tests.mutants.classes import BUG_CLASSES, NO_MUTANT
 from tests.mutants.matrix import REFERENCE, cell_of, matrix, plan_for, survivors, text
 from tests.mutants.survivors import NOTICED_AT_STANDARD_BY, ON_OLD_SETS

@@ -21,11 +21,12 @@ from pqvalidate.adapters.interface import (
     Operation,
     Reply,
     Signature,
+    table_for,
     unasked,
 )
 from pqvalidate.adapters.sandbox_paths import SandboxMode, wanted
 from pqvalidate.adapters.session import Hello, Limits, Session, Target, wire
-from pqvalidate.adapters.view import View, table_for
+from pqvalidate.adapters.view import View
 from pqvalidate.algorithms import PARAMETER_SETS, KindName, parameter_set
 from pqvalidate.digests import file_digests
 from pqvalidate.errors import AttachError, InputError, UsageError

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Operation
+from pqvalidate.adapters.interface import Operation, table_for
 from pqvalidate.algorithms import PARAMETER_SETS
 
 Inputs = Mapping[str, Any]
@@ -31,13 +31,8 @@ class Bridged:
     ) -> None:  # fmt: skip
         self.hash_names = tuple(hash_names)
         for name, options in offered.items():
-            operation = operations_of(parameter_set)[name]
+            operation = table_for(parameter_set)[name]
             setattr(self, name, _method(name, operation, frozenset(options), perform))
-
-
-def operations_of(parameter_set: str) -> dict[str, Operation]:
-    """Return the table of operations for the kind of ``parameter_set``."""
-    return KEM_OPERATIONS if PARAMETER_SETS[parameter_set].kind == "kem" else SIGNATURE_OPERATIONS
 
 
 def final_set(parameter_set: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pqvalidate.adapters.c_abi_calls import COperation, Spelled, fixed_inputs, prepared
 from pqvalidate.adapters.c_abi_randomness import Randomness, randomness_of, supply_missing
-from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Operation
+from pqvalidate.adapters.interface import Operation, table_for
 from pqvalidate.algorithms import PARAMETER_SETS, ParameterSet
 
 _RTLD_LAZY = 1
@@ -98,7 +98,7 @@ class CImplementation:
 
     def __init__(self, row: ParameterSet, found: Mapping[str, Spelled], randomness: Randomness | None) -> None:
         self._row, self._randomness = row, randomness
-        self._table = KEM_OPERATIONS if row.kind == "kem" else SIGNATURE_OPERATIONS
+        self._table = table_for(row.name)
         self.fixed_lengths: set[str] = set()
         hashes = [set(spelled.hashes) for name, spelled in found.items() if "prehash" in name]
         self.hash_names = sorted(set.intersection(*hashes)) if hashes else []

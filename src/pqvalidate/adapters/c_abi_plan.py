@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Operation
-from pqvalidate.algorithms import PARAMETER_SETS, PREHASH_OID_BYTE, nearest
+from pqvalidate.adapters.interface import Operation, table_for
+from pqvalidate.algorithms import PREHASH_OID_BYTE, nearest
 from pqvalidate.errors import InputError
 from pqvalidate.symbols import Function, Symbols, candidates, family_of, fill, length_type, randomness, words
 
@@ -27,10 +27,10 @@ def bridge_symbols(symbols: Symbols, kind: str, sets: Sequence[str], file: Path)
     """
     family = family_of(symbols, kind)
     functions: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    _known_operations(symbols.functions, sets, file)
+    _knowntable_for(symbols.functions, sets, file)
     for name in sets:
         known = words(symbols, family, name)
-        operations = _operations(name)
+        operations = table_for(name)
         functions[name] = {
             operation: [_spelled_out(operation, operations, function, known, file) for function in found]
             for operation, found in candidates(symbols, family, name).items()
@@ -43,13 +43,9 @@ def bridge_symbols(symbols: Symbols, kind: str, sets: Sequence[str], file: Path)
     }  # fmt: skip
 
 
-def _operations(name: str) -> dict[str, Operation]:
-    return KEM_OPERATIONS if PARAMETER_SETS[name].kind == "kem" else SIGNATURE_OPERATIONS
-
-
-def _known_operations(functions: Mapping[str, Function], sets: Sequence[str], file: Path) -> None:
+def _knowntable_for(functions: Mapping[str, Function], sets: Sequence[str], file: Path) -> None:
     known = list(dict.fromkeys(
-        operation for name in sets for operation in _operations(name) if not operation.startswith("load_")
+        operation for name in sets for operation in table_for(name) if not operation.startswith("load_")
     ))  # fmt: skip
     for name, function in functions.items():
         place = f"symbols.functions.{name}"

@@ -14,12 +14,12 @@ import msgspec
 
 from pqvalidate.adapters.batches import Batches, batch_reply
 from pqvalidate.adapters.framing import FrameBuffer, LineBuffer, pack, pack_line
-from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Call, Fault, Reply
+from pqvalidate.adapters.interface import Call, Fault, Reply, table_for
 from pqvalidate.adapters.launch import LENGTH
 from pqvalidate.adapters.process import ChildProcess, program
 from pqvalidate.adapters.replies import printable, reply_to, wire
 from pqvalidate.adapters.session import Hello, Limits, Session, Target, send
-from pqvalidate.algorithms import PARAMETER_SETS, PREHASH_OID_BYTE
+from pqvalidate.algorithms import PREHASH_OID_BYTE
 
 PROTOCOL = 1
 _NOT_HEX = {"valid", "handle", "replies", "ns"}
@@ -201,5 +201,5 @@ def _hello(greeting: Greeting, sets: tuple[str, ...], limits: list[str]) -> Hell
 
 def _known(name: str, offered: list[str]) -> list[str]:
     """Return the operations of this protocol among those offered; keys that stay loaded are none of them."""
-    table = KEM_OPERATIONS if PARAMETER_SETS[name].kind == "kem" else SIGNATURE_OPERATIONS
+    table = table_for(name)
     return [operation for operation in table if operation in offered and not operation.startswith("load_")]

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
+from pqvalidate.algorithms import PARAMETER_SETS
+
 Value: TypeAlias = bytes | bool | str
 FaultKind: TypeAlias = Literal["crash", "timeout", "exception", "protocol"]
 
@@ -122,6 +124,11 @@ SIGNATURE_OPERATIONS: dict[str, Operation] = {
     "verify_internal": Operation(("pk", "m_prime", "signature"), ("valid",)),
 }
 """Operations of a signature algorithm: FIPS 204 algorithms 1-8; ``_from_seed`` takes the 32-byte seed xi as key."""
+
+
+def table_for(parameter_set: str) -> dict[str, Operation]:
+    """Return the operations that a parameter set can have."""
+    return KEM_OPERATIONS if PARAMETER_SETS[parameter_set].kind == "kem" else SIGNATURE_OPERATIONS
 
 
 class LoadedDecapsulationKey(Protocol):

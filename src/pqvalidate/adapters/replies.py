@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Call, Fault, Ok, Rejected, Reply
+from pqvalidate.adapters.interface import (
+    Call,
+    Fault,
+    Ok,
+    Rejected,
+    Reply,
+    table_for,
+)
 from pqvalidate.algorithms import PARAMETER_SETS
 
 _LONGEST_OUTPUT = 1 << 21
@@ -13,7 +20,7 @@ _LONGEST_OUTPUT = 1 << 21
 _LONGEST_TEXT = 500
 _OUTPUT_TYPES: dict[str, type] = {"valid": bool, "handle": int}
 
-_TABLES = {name: KEM_OPERATIONS if row.kind == "kem" else SIGNATURE_OPERATIONS for name, row in PARAMETER_SETS.items()}
+_TABLES = {name: table_for(name) for name in PARAMETER_SETS}
 _NAMES = {operation.outputs: frozenset(operation.outputs) for table in _TABLES.values() for operation in table.values()}
 
 

@@ -8,13 +8,11 @@ from functools import partial
 from typing import Any, cast
 
 from pqvalidate.adapters.interface import (
-    KEM_OPERATIONS,
-    SIGNATURE_OPERATIONS,
     Call,
     Fault,
     Ok,
-    Operation,
     Reply,
+    table_for,
 )
 from pqvalidate.adapters.session import Session
 from pqvalidate.algorithms import PARAMETER_SETS
@@ -23,11 +21,6 @@ from pqvalidate.errors import UsageError
 _FROM_SEED = "_from_seed"
 _OTHER_NAMES = {"seed64": "seed", "seed32": "seed", "m32": "m", "mu64": "mu", "rnd32": "rnd", "hash_name": "hash"}
 """The parameter names of the Python object contract, which say a length where the operations table does not."""
-
-
-def table_for(name: str) -> dict[str, Operation]:
-    """Return the operations table for a parameter set's kind."""
-    return KEM_OPERATIONS if PARAMETER_SETS[name].kind == "kem" else SIGNATURE_OPERATIONS
 
 
 class View:

@@ -23,13 +23,13 @@ from typing import Any, cast
 
 from pqvalidate.adapters import sandbox
 from pqvalidate.adapters.framing import FrameBuffer, pack
-from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Operation
+from pqvalidate.adapters.interface import Operation, table_for
 from pqvalidate.adapters.journal import Journal
 from pqvalidate.adapters.launch import die_with_parent, limit_resources
 from pqvalidate.adapters.measuring import preparing, timed
 from pqvalidate.adapters.together import together, ways
 from pqvalidate.adapters.worker_batches import answer_batch, answers
-from pqvalidate.algorithms import PARAMETER_SETS, PREHASH_OID_BYTE
+from pqvalidate.algorithms import PREHASH_OID_BYTE
 
 LOADERS = {
     "load_decapsulation_key": "decapsulate",
@@ -38,11 +38,6 @@ LOADERS = {
 }
 _ENDING = (SystemExit, KeyboardInterrupt, MemoryError)
 """After these the process is not fit for another call: it says so and ends."""
-
-
-def operations_of(parameter_set: str) -> dict[str, Operation]:
-    """Return the table of operations for the kind of ``parameter_set``."""
-    return KEM_OPERATIONS if PARAMETER_SETS[parameter_set].kind == "kem" else SIGNATURE_OPERATIONS
 
 
 class AdapterError(Exception):
@@ -78,7 +73,7 @@ class Subject:
         offered: dict[str, list[str]] = {}
         without: dict[str, list[str]] = {}
         for name, implementation in self.objects.items():
-            table = operations_of(name)
+            table = table_for(name)
             offered[name] = [op for op in table if callable(getattr(implementation, op, None))]
             without[name] = [f"{op}.{opt}" for op in offered[name] for opt in _missing(implementation, op, table[op])]
         hashes = {name: _hashes(implementation) for name, implementation in self.objects.items()}
@@ -105,7 +100,7 @@ class Subject:
             return dict
         if "handle" in inputs:
             return self._begin_loaded(name, inputs)
-        operation = operations_of(request["set"])[name]
+        operation = table_for(request["set"])[name]
         arguments = [inputs[field] for field in operation.inputs if field in inputs]
         method = getattr(self.objects[request["set"]], name)
         if len(arguments) == len(operation.inputs) or not operation.optional:
@@ -191,7 +186,7 @@ def answer(subject: Subject, request: dict[str, Any]) -> dict[str, Any]:
 
 def _batch(subject: Subject, request: dict[str, Any], journal: Journal, channel: socket.socket) -> bool:
     """Answer the calls of a batch; return whether the process is fit for more."""
-    outputs = operations_of(request["set"])[request["name"]].outputs
+    outputs = table_for(request["set"])[request["name"]].outputs
     method = getattr(subject.objects[request["set"]], request["name"])
     found = answers(request, method, outputs, lambda single: _one(subject, single), _guarded)
     return answer_batch(request, found, journal, channel)
@@ -255,7 +250,7 @@ def _measure(subject: Subject, request: dict[str, Any]) -> dict[str, Any]:
     if "in" in request:
         wanted = request["in"]
         method = getattr(subject.objects[request["set"]], wanted["name"])
-        names = operations_of(request["set"])[wanted["name"]].inputs
+        names = table_for(request["set"])[wanted["name"]].inputs
         prepare = preparing(method, names, wanted["common"], wanted["field"])
         return {"ns": timed(prepare, wanted["values"], wanted["planted"])}
     first, second = request["call"], request.get("alternate")

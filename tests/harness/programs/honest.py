@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, cast
 
 import msgspec
 
-from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Operation
-from pqvalidate.adapters.worker import Subject, operations_of
+from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Operation, table_for
+from pqvalidate.adapters.worker import Subject
 
 SETS = ["ML-KEM-768", "ML-DSA-44"]
 LENGTH = struct.Struct("<I")
@@ -63,7 +63,7 @@ class Harness:
         if request["op"] == "batch" and self.batch:
             return {"ok": [self.answer(call) for call in request["calls"]]}
         try:
-            shape = operations_of(request["set"])[request["op"]]
+            shape = table_for(request["set"])[request["op"]]
             return {"ok": self.call(request["op"], request["set"], self.inputs(shape, request["in"]))}
         except ValueError as error:
             return {"rejected": str(error)}
@@ -74,7 +74,7 @@ class Harness:
         times = []
         for index in range(request["rounds"]):
             call = request.get("alternate", request["call"]) if index % 2 else request["call"]
-            shape = operations_of(call["set"])[call["op"]]
+            shape = table_for(call["set"])[call["op"]]
             inputs = self.inputs(shape, call["in"])
             before = time.perf_counter_ns()
             self.call(call["op"], call["set"], inputs)
