@@ -65,7 +65,7 @@ docs: $(VENV)/.ready-all ## build the documentation into docs/_build/html
 # Set-up. A stamp is renewed when the dependencies or the pins change. The build backend comes first and without build
 # isolation, because pip applies the pins of constraints.txt to nothing that it installs in isolation.
 $(VENV)/.ready-run: EXTRAS := vendors
-$(VENV)/.ready-all: EXTRAS := vendors,bench,docs,dev
+$(VENV)/.ready-all: EXTRAS := vendors,bench,cbom,dask,pdf,plots,timestamp,docs,dev
 $(VENV)/.ready-%: $(PINS) | $(VENV)/bin/python
 	@echo "Setting up $(VENV) with [$(EXTRAS)]: a minute or two, once" >&2
 	@$(PIP) install -c constraints.txt hatchling

@@ -1,0 +1,1 @@
+"""The catalogue: certificates, policy verdicts and their status, published so that anyone can check them offline."""
