@@ -10,14 +10,8 @@ from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.mutants import Make, Mutant, OracleKem, kem_with
 from pqvalidate.oracle import mlkem
 from pqvalidate.oracle.batches import Ints
-from pqvalidate.oracle.kem_steps import (
-    Q,
-    compress,
-    decode_decapsulation_keys,
-    decode_encapsulation_keys,
-    hash_j,
-    multiply,
-)
+from pqvalidate.oracle.kem_steps import Q, compress, decode_decapsulation_keys, decode_encapsulation_keys, multiply
+from pqvalidate.suites.validation_round3 import KYBER_ROUND_3
 
 _WORD = 1 << 16
 
@@ -102,20 +96,27 @@ def _sum_is_zero(c: bytes, again: bytes) -> bool:
     return sum(a ^ b for a, b in zip(c, again, strict=True)) % _WORD == 0
 
 
-def _error_where_much_differs(z: bytes, c: bytes, again: bytes) -> bytes:
-    if _differ_in(c, again) > len(c) // 2:
-        raise ValueError("decapsulation failed")
-    return hash_j(z + c)
+def error_where_much_differs(name: str) -> OracleKem:
+    """Return an implementation that takes a ciphertext that differs in most of its bytes for an error."""
+    rules = mlkem.rules_for(name)
+
+    def rejection_key(z: bytes, c: bytes, again: bytes) -> bytes:
+        if _differ_in(c, again) > len(c) // 2:
+            raise ValueError("decapsulation failed")
+        return rules.rejection_key(z, c, again)
+
+    return OracleKem(name, replace(rules, rejection_key=rejection_key))
 
 
 def remembers_by_beginning(name: str) -> OracleKem:
     """Return an implementation that remembers rejection keys by the first 32 bytes of the ciphertext."""
     known: dict[bytes, bytes] = {}
+    rules = mlkem.rules_for(name)
 
-    def rejection_key(z: bytes, c: bytes, _again: bytes) -> bytes:
-        return known.setdefault(z + c[:32], hash_j(z + c))
+    def rejection_key(z: bytes, c: bytes, again: bytes) -> bytes:
+        return known.setdefault(z + c[:32], rules.rejection_key(z, c, again))
 
-    return OracleKem(name, replace(mlkem.rules_for(name), rejection_key=rejection_key))
+    return OracleKem(name, replace(rules, rejection_key=rejection_key))
 
 
 def _decodes_wrongly(value: int) -> Make:
@@ -138,9 +139,11 @@ def _largest_product_wrong(f: Ints, g: Ints) -> Ints:
 
 
 def _row(what: str, bug_class: str, imitates: str, make: Make, *proves: str) -> Mutant:
+    old = [f"kyber/{name}" for name in proves if name in KYBER_ROUND_3]
     return Mutant(
-        what=what, bug_class=bug_class, imitates=imitates, make=make, algorithms=("ML-KEM",),
-        proves=" ".join(f"ml-kem/{name}" for name in proves),
+        what=what, bug_class=bug_class, imitates=imitates, make=make,
+        algorithms=("ML-KEM", "Kyber") if old else ("ML-KEM",),
+        proves=" ".join([*(f"ml-kem/{name}" for name in proves), *old]),
     )  # fmt: skip
 
 
@@ -162,7 +165,7 @@ PLANTED: tuple[Mutant, ...] = (
          "made up: a sum of differences that is too short", kem_with(ciphertext_equal=_sum_is_zero),
          "rejection-silent"),
     _row("a ciphertext of another key is an error, a slightly changed one is not", "KR5", "SymCrypt #57",
-         kem_with(rejection_key=_error_where_much_differs), "rejection-foreign"),
+         error_where_much_differs, "rejection-foreign"),
     _row("rejection keys are remembered by the first 32 bytes of the ciphertext", "E7",
          "made up: a cache with too short a key", remembers_by_beginning, "rejection-stable", "rejection-stable-seed"),
     _row("message decoding boundary off by one: 2496 decodes to 0", "KA3",
@@ -173,4 +176,4 @@ PLANTED: tuple[Mutant, ...] = (
          "wolfSSL #8467, where a reduction was missing", kem_with(multiply=_largest_product_wrong),
          "encapsulate-extremes", "decapsulate-extremes"),
 )  # fmt: skip
-"""The faults that the controls use for the crafted checks of ML-KEM."""
+"""The faults that the controls use for the crafted checks of ML-KEM and Kyber."""

@@ -229,12 +229,12 @@ PLANTED: tuple[Mutant, ...] = (
     Mutant(
         what="a KEM has a generator in its own memory, which a fork copies", bug_class="E2", algorithms=_KEMS,
         make=kem_copied, target=f"{__name__}:kem_copied", imitates="ml-kem-rs 0.2.1",
-        proves=_proves("random-forks", families=("ML-KEM",)),
+        proves=_proves("random-forks", families=_KEMS),
     ),
     Mutant(
         what="a signer has a generator in its own memory, which a fork copies", bug_class="E2", algorithms=_SIGNATURES,
         make=signature_copied, target=f"{__name__}:signature_copied", imitates="ml-kem-rs 0.2.1",
-        proves=_proves("random-forks", families=("ML-DSA",)),
+        proves=_proves("random-forks", families=_SIGNATURES),
     ),
     Mutant(
         what="signing that is called hedged uses rnd = 0", bug_class="DS4", algorithms=("ML-DSA",), make=Deterministic,
@@ -254,13 +254,13 @@ PLANTED: tuple[Mutant, ...] = (
     Mutant(
         what="the generator of a KEM starts from the same seed in every process", bug_class="E2", algorithms=_KEMS,
         make=_same_start(OracleKem), imitates="embedded generators without an entropy source",
-        proves=_proves("random-processes", families=("ML-KEM",)),
+        proves=_proves("random-processes", families=_KEMS),
     ),
     Mutant(
         what="a KEM goes on with zeros when the kernel gives no randomness", bug_class="E1", algorithms=_KEMS,
         make=kem_zeros, target=f"{__name__}:kem_zeros",
         imitates="ignored return values; mlkem-native tests that each is heeded",
-        proves=_proves("random-failure", families=("ML-KEM",)),
+        proves=_proves("random-failure", families=_KEMS),
     ),
     Mutant(
         what="the rejection key is J(z), the same for all ciphertexts", bug_class="KR4", algorithms=_KEMS,
@@ -290,12 +290,12 @@ PLANTED: tuple[Mutant, ...] = (
         what="the generator of a signer starts from the same seed in every process", bug_class="E2",
         algorithms=_SIGNATURES, make=_same_start(OracleSignature),
         imitates="embedded generators without an entropy source",
-        proves=_proves("random-processes", families=("ML-DSA",)),
+        proves=_proves("random-processes", families=_SIGNATURES),
     ),
     Mutant(
         what="a signer goes on with zeros when the kernel gives no randomness", bug_class="E1", algorithms=_SIGNATURES,
         make=signature_zeros, target=f"{__name__}:signature_zeros", imitates="ignored return values",
-        proves=_proves("random-failure", families=("ML-DSA",)),
+        proves=_proves("random-failure", families=_SIGNATURES),
     ),
     Mutant(
         what="kappa advances by 1, so masks are used again between attempts", bug_class="DS1", algorithms=_SIGNATURES,

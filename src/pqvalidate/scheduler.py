@@ -1,14 +1,15 @@
 """Many cases in flight: scripts are resumed in step, their calls travel together, their computations make one batch.
 
-Cases run in two lanes. While the implementation answers the calls of one lane, the oracle computes for the other, so
-two processors work at once. The order of the calls depends on the cases alone, never on time.
+Cases run in two lanes. While the implementation answers the calls of one lane, the scripts of the other are resumed
+and the oracle computes for them, so two processors work at once. The order of the calls depends on the cases alone,
+never on time.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from typing import Any, Protocol
@@ -44,19 +45,16 @@ def carry_out(iut: Asked, task: Task, cases: Iterable[Any], most_losses: int) ->
     lost = 0
     with ThreadPoolExecutor(1, thread_name_prefix="oracle") as executor:
         while True:
-            while len(lanes) < _LANES and (chosen := list(islice(waiting, _CASES_PER_LANE))):
+            while lost < most_losses and len(lanes) < _LANES and (chosen := list(islice(waiting, _CASES_PER_LANE))):
                 lanes.append(_Lane(task, chosen, executor))
             if not lanes:
                 return
             lane = lanes.pop(0)
-            lost += lane.step(iut, most_losses - lost)
-            if lane.active and lost < most_losses:
+            if lane.waits() and lost < most_losses:
+                lost += lane.step(iut, most_losses - lost)
                 lanes.append(lane)
-                continue
-            yield lane.records()
-            if lost >= most_losses:
-                yield from (other.records() for other in lanes)
-                return
+            else:
+                yield lane.records()
 
 
 def window(iut: Asked, task: Task, cases: Iterable[Any], most_losses: int) -> list[CaseRecord]:
@@ -75,43 +73,58 @@ class _Lane:
         self.task, self.cases, self.executor = task, cases, executor
         self.finished: dict[str, CaseRecord] = {}
         self.active: list[tuple[Any, Script, Sequence[Any]]] = []
-        self.computing: Future[dict[int, list[Any]]] | None = None
-        for case in cases:
-            script = task.check.script(case, task.asking)
-            self._advance(case, script, partial(next, script))
-        self._begin_computing()
+        self.thinking = executor.submit(self._begin)
 
     def records(self) -> list[CaseRecord]:
         """Return the records of the cases that have ended, in the order of the cases."""
         return [self.finished[case.id] for case in self.cases if case.id in self.finished]
 
+    def waits(self) -> bool:
+        """Return, once nothing is left to compute, whether a script waits for replies."""
+        self.thinking.result()
+        return bool(self.active)
+
     def step(self, iut: Asked, losses_left: int) -> int:
-        """Have all calls made, take the computed values, and resume every script; return how many processes it cost."""
-        wanted, self.active = self.active, []
-        calls = [item for _, _, items in wanted for item in items if isinstance(item, Call)]
+        """Have all calls made that the scripts wait for; return how many processes it cost."""
+        calls = [call for _, _, wanted in self.active for call in wanted]
         received = iut.ask(calls, losses_left) if calls else []
+        self.thinking = self.executor.submit(self._answer, received)
+        return sum(map(_costly, received))
+
+    def _begin(self) -> None:
+        """Start every script, and go on until each of them waits for calls or has ended."""
+        for case in self.cases:
+            script = self.task.check.script(case, self.task.asking)
+            self._advance(case, script, partial(next, script))
+        self._compute()
+
+    def _answer(self, received: Sequence[Reply]) -> None:
+        """Resume every script with its replies, and go on until each of them waits for calls or has ended."""
+        wanted, self.active = self.active, []
         replies = iter(received)
-        values = self.computing.result() if self.computing else {}
-        for case, script, items in wanted:
-            if items and isinstance(items[0], Compute):
-                self._advance(case, script, partial(_resume, script, values[id(items)]))
-                continue
-            mine = list(islice(replies, len(items)))
-            if len(mine) < len(items) and mine and _costly(mine[-1]):
+        for case, script, calls in wanted:
+            mine = list(islice(replies, len(calls)))
+            if len(mine) < len(calls) and mine and _costly(mine[-1]):
                 # Given up in the midst of this case: the fault that did it stands for the replies that are lacking.
-                mine += [mine[-1]] * (len(items) - len(mine))
+                mine += [mine[-1]] * (len(calls) - len(mine))
             if not_asked := next((reply for reply in mine if isinstance(reply, Unasked)), None):
                 self.finished[case.id] = CaseRecord(
                     step=self.task.index, case=case.id, outcome="not-applicable", why=not_asked.why, flags=case.flags
                 )
-            elif len(mine) == len(items):  # else given up before this case was asked in full: it has no record
+            elif len(mine) == len(calls):  # else given up before this case was asked in full: it has no record
                 self._advance(case, script, partial(script.send, mine))
-        self._begin_computing()
-        return sum(map(_costly, received))
+        self._compute()
 
-    def _begin_computing(self) -> None:
-        wanted = [items for _, _, items in self.active if items and isinstance(items[0], Compute)]
-        self.computing = self.executor.submit(_compute, wanted) if wanted else None
+    def _compute(self) -> None:
+        """Make computations until no script waits for one."""
+        while wanted := [items for _, _, items in self.active if items and isinstance(items[0], Compute)]:
+            values = _computed(wanted)
+            waiting, self.active = self.active, []
+            for case, script, items in waiting:
+                if id(items) in values:
+                    self._advance(case, script, partial(_resume, script, values[id(items)]))
+                else:
+                    self.active.append((case, script, items))
 
     def _advance(self, case: Any, script: Script, resume: Callable[[], Sequence[Any]]) -> None:  # noqa: ANN401
         """Resume one script; it either asks again or ends in a record."""
@@ -135,7 +148,7 @@ def _resume(script: Script, values: list[Any]) -> Sequence[Any]:
     return script.throw(refusal) if refusal else script.send(values)
 
 
-def _compute(wanted: Sequence[Sequence[Compute]]) -> dict[int, list[Any]]:
+def _computed(wanted: Sequence[Sequence[Compute]]) -> dict[int, list[Any]]:
     """Make all computations, those of the same function and parameter set as one batch; a refusal is its own value."""
     values: dict[int, list[Any]] = {id(items): [None] * len(items) for items in wanted}
     groups: dict[tuple[Callable[..., Sequence[Any]], str], list[tuple[int, int, Compute]]] = defaultdict(list)

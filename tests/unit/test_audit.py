@@ -33,7 +33,7 @@ NAMES = ("ML-DSA-44", "ML-DSA-65", "ML-DSA-87")
 OPTIONS = {f"{op}.{option}" for op, shape in SIGNATURE_OPERATIONS.items() for option in shape.optional}
 EVERYTHING = frozenset(SIGNATURE_OPERATIONS) | OPTIONS
 HEDGED = frozenset({"keygen", "sign", "verify"})
-CHECKS = {check.name.removeprefix("ml-dsa/audit-"): check for check in suite.CHECKS}
+CHECKS = {check.name.removeprefix("ml-dsa/audit-"): check for check in suite.ROWS}
 LOOPS = {mutant.what.removeprefix("sign: "): mutant for mutant in PLANTED if mutant.what.startswith("sign: ")}
 
 
@@ -110,7 +110,7 @@ def test_a_changed_byte_of_a_signature_is_seen_wherever_it_stands() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_reference_passes_every_check(name: str) -> None:
-    for check in suite.CHECKS:
+    for check in suite.ROWS:
         assert complaints(audited(InProcess(OracleSignature, name), check, name)) == [], check.name
 
 
@@ -127,7 +127,7 @@ def test_each_check_finds_its_planted_fault_in_few_signatures(check: str, what: 
 
 
 def test_every_check_has_a_planted_fault() -> None:
-    assert {check.name for check in suite.CHECKS} <= set(KILLED_BY)
+    assert {check.name for check in suite.ROWS} <= set(KILLED_BY)
 
 
 AT_ONCE = {
@@ -225,7 +225,7 @@ def test_no_sound_signer_is_accused(vendor: str, names: Sequence[str]) -> None:
     with pqvalidate.attach(vendor) as iut:
         for name in names:
             operations = frozenset(iut.subject.operations[name])
-            asked = [check for check in suite.CHECKS if check.satisfied_by(operations)]
+            asked = [check for check in suite.ROWS if check.satisfied_by(operations)]
             assert asked, "an audit that asks nothing shows nothing"
             for check in asked:
                 assert complaints(audited(iut, check, name, operations)) == [], (name, check.name)

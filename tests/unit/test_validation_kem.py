@@ -56,7 +56,8 @@ def test_the_reference_passes_every_case_at_depth_quick(check: str, name: str) -
 
 @pytest.mark.parametrize("mutant", mutants_kem.PLANTED, ids=lambda mutant: mutant.what)
 def test_every_control_is_noticed_by_each_of_its_checks_on_every_set(mutant: Mutant) -> None:
-    missed = [(c, n) for n in SETS for c in mutant.proves.split() if not noticed(mutant, c, n, "quick")]
+    meant = [check for check in mutant.proves.split() if check in BY_NAME]
+    missed = [(c, n) for n in SETS for c in meant if not noticed(mutant, c, n, "quick")]
     assert missed == []
 
 
@@ -66,7 +67,8 @@ def test_every_planted_fault_is_noticed_at_depth_standard(planted: Planted) -> N
 
 
 def test_every_check_has_one_control() -> None:
-    assert sorted(" ".join(mutant.proves for mutant in mutants_kem.PLANTED).split()) == sorted(BY_NAME)
+    proved = " ".join(mutant.proves for mutant in mutants_kem.PLANTED).split()
+    assert sorted(check for check in proved if check.startswith("ml-kem/")) == sorted(BY_NAME)
 
 
 @pytest.mark.parametrize("depth", ["quick", "standard", "full"])

@@ -22,15 +22,15 @@ def unpack(data: Octets, width: int) -> Ints:
     """Return the unsigned ``width``-bit numbers stored along the last axis of ``data`` (width at most 24 bits)."""
     count, octets = _group(width)
     source = data.reshape(*data.shape[:-1], -1, octets).astype(np.int32)
-    numbers = np.empty((*source.shape[:-1], count), dtype=np.int64)
+    numbers = np.empty((*source.shape[:-1], count), dtype=np.int32)
     for i in range(count):
         first, shift = divmod(i * width, 8)
         last = (i * width + width - 1) // 8
         value = source[..., first] >> shift
         for n in range(first + 1, last + 1):
             value = value | (source[..., n] << (8 * (n - first) - shift))
-        numbers[..., i] = value & ((1 << width) - 1)
-    return numbers.reshape(*data.shape[:-1], -1)
+        np.bitwise_and(value, (1 << width) - 1, out=numbers[..., i])
+    return numbers.reshape(*data.shape[:-1], -1).astype(np.int64)
 
 
 def pack(numbers: Ints, width: int) -> Octets:

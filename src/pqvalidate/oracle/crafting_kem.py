@@ -1,18 +1,22 @@
 """ML-KEM keys and ciphertexts that no honest run produces, each made so that one single rule decides what comes out.
 
+Those of Kyber round 3 are made alike: encryption is the same; m is hashed first, and the ciphertext enters the secrets.
+
 NEVER USE THIS AS CRYPTOGRAPHY; see ``pqvalidate.oracle``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from hashlib import shake_256
+from hashlib import sha3_256, shake_256
+from itertools import count
 from typing import TypeAlias
 
 import numpy as np
 
+from pqvalidate.algorithms import parameter_set
 from pqvalidate.oracle import mlkem
 from pqvalidate.oracle.batches import Ints, stack
 from pqvalidate.oracle.bits import unpack
@@ -22,6 +26,7 @@ from pqvalidate.oracle.kem_steps import (
     DecapsulationKeys,
     EncapsulationKeys,
     Q,
+    Rules,
     compress,
     decode_ciphertexts,
     decompress,
@@ -38,7 +43,6 @@ from pqvalidate.oracle.sampling import sample_noise
 
 DRAWN = 96
 """Bytes that a key pair and a ciphertext are made from: the seed d‖z and the message m."""
-_UNCHECKED = mlkem.without_key_checks(FINAL)
 _CANDIDATES = 64
 _TOP = Q - 1
 EDGES = (832, 833, 2496, 2497)
@@ -47,7 +51,17 @@ EDGES = (832, 833, 2496, 2497)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """A key pair with a ciphertext that it accepts; ``seed`` is empty where no seed leads to the key."""
+    """A key pair with a ciphertext that it accepts.
+
+    Attributes:
+        seed: empty where no seed leads to the key.
+        ek, dk: the keys, the latter expanded.
+        m: what encapsulation draws.
+        k, c: the secret and the ciphertext.
+        carried: the message inside the ciphertext, where it is not m: Kyber hashes what it draws.
+        round_3: whether this is Kyber round 3, whose rejection takes the hash of the ciphertext.
+
+    """
 
     seed: bytes = b""
     ek: bytes
@@ -55,6 +69,8 @@ class Exchange:
     m: bytes
     k: bytes
     c: bytes
+    carried: bytes = b""
+    round_3: bool = False
 
     @property
     def z(self) -> bytes:
@@ -63,7 +79,9 @@ class Exchange:
 
     def secret_for(self, c: bytes) -> bytes:
         """Return what decapsulation of ``c`` gives, if only the ciphertext made here is a good one."""
-        return self.k if c == self.c else shake_256(self.z + c).digest(32)  # FIPS 203 algorithm 18: J(z‖c)
+        # FIPS 203 algorithm 18: J(z‖c); Kyber 3.02 algorithm 9: KDF(z‖H(c))
+        bound = sha3_256(c).digest() if self.round_3 else c
+        return self.k if c == self.c else shake_256(self.z + bound).digest(32)
 
 
 def exchanges(name: str, drawn: Sequence[bytes]) -> list[Exchange]:
@@ -76,7 +94,44 @@ def _exchange(name: str, drawn: bytes) -> Exchange:
     seed, m = drawn[:64], drawn[64:]
     ((ek, dk),) = mlkem.keygen(name, [seed])
     ((k, c),) = mlkem.encapsulate(name, [ek], [m])
-    return Exchange(seed=seed, ek=ek, dk=dk, m=m, k=k, c=c)
+    return _found(name, seed=seed, ek=ek, dk=dk, m=m, k=k, c=c)
+
+
+def _found(
+    name: str, *, ek: bytes, dk: bytes, m: bytes, k: bytes, c: bytes, seed: bytes = b"", carried: bytes = b""
+) -> Exchange:
+    """Return an exchange of the version that the name of the set stands for; without ``carried`` m was drawn."""
+    round_3 = parameter_set(name).algorithm == "Kyber"
+    carried = carried or (hash_h(m) if round_3 else m)
+    return Exchange(seed=seed, ek=ek, dk=dk, m=m, k=k, c=c, carried=carried, round_3=round_3)
+
+
+def unchecked(name: str) -> Rules:
+    """Return the rules of a set without its checks of keys, so that crafted keys can be used."""
+    return mlkem.without_key_checks(mlkem.rules_for(name))
+
+
+def zero_secret_exchanges(name: str, drawn: Sequence[bytes], last: Sequence[bool]) -> list[Exchange]:
+    """Return honest exchanges whose secret begins, or for ``last`` ends, with a zero byte: one message in 256 does."""
+    return [_zero_secret(name, *row) for row in zip(drawn, last, strict=True)]
+
+
+@lru_cache(maxsize=16)
+def _zero_secret(name: str, drawn: bytes, last: bool) -> Exchange:  # noqa: FBT001  (an entry of a column)
+    ((ek, dk),) = mlkem.keygen(name, [drawn[:64]])
+    for turn in count():
+        ms = [shake_256(drawn + bytes([n]) + turn.to_bytes(4, "little")).digest(32) for n in range(_CANDIDATES)]
+        for m, (k, c) in zip(ms, mlkem.encapsulate(name, [ek] * len(ms), ms), strict=True):
+            if k[-1 if last else 0] == 0:
+                return _found(name, seed=drawn[:64], ek=ek, dk=dk, m=m, k=k, c=c)
+    raise AssertionError  # the loop has no end
+
+
+def with_zero_rejection(exchange: Exchange, c: bytes, *, last: bool) -> Exchange:
+    """Return the exchange with a z under which the secret of the bad ``c`` begins, or ends, with a zero byte."""
+    zs = (shake_256(exchange.z + number.to_bytes(4, "little")).digest(32) for number in count())
+    changed = (replace(exchange, seed=b"", dk=exchange.dk[:-32] + z) for z in zs)
+    return next(other for other in changed if other.secret_for(c)[-1 if last else 0] == 0)
 
 
 def silent_exchanges(name: str, drawn: Sequence[bytes]) -> list[Exchange]:
@@ -98,8 +153,9 @@ def _silent_exchange(name: str, drawn: bytes) -> Exchange:
 
 
 def _sent(name: str, ek: bytes, dk: bytes, m: bytes) -> Exchange:
-    ((k, c),) = mlkem.encapsulate(name, [ek], [m], rules=_UNCHECKED)
-    return Exchange(ek=ek, dk=dk, m=m, k=k, c=c)
+    """Return the exchange of a ciphertext that carries exactly ``m``, also where the version hashes what it draws."""
+    ((k, c),) = mlkem.encapsulate(name, [ek], [m], rules=replace(unchecked(name), hash_message=lambda drawn: drawn))
+    return _found(name, ek=ek, dk=dk, m=m, k=k, c=c, carried=m)
 
 
 def decapsulation_key(s_hat: Ints, ek: bytes, z: bytes) -> bytes:
@@ -136,13 +192,13 @@ def _extreme_exchange(name: str, drawn: bytes, rho: bytes) -> Exchange:
     ek = encode_encapsulation_keys(EncapsulationKeys(np.full((1, p.k, N), _TOP, dtype=np.int64), [rho]))[0]
     ms = [shake_256(drawn + bytes([n])).digest(32) for n in range(_CANDIDATES)]
     sent = mlkem.encapsulate(name, [ek] * len(ms), ms)
-    h = hash_h(ek)
-    y_hat = RING.ntt(sample_noise([hash_g(m + h)[1] for m in ms], range(p.k), p.eta1))
+    h, carried = hash_h(ek), [mlkem.rules_for(name).hash_message(m) for m in ms]
+    y_hat = RING.ntt(sample_noise([hash_g(m + h)[1] for m in carried], range(p.k), p.eta1))
     u_hat = RING.ntt(decompress(decode_ciphertexts(p, [c for _, c in sent])[0], p.du))
     best = int(np.argmax(_tops(y_hat) * _tops(u_hat[:, 1:]) + _tops(y_hat)))
-    (k, c), m = sent[best], ms[best]
-    others = np.full((p.k - 1, N), _TOP, dtype=np.int64)
-    return Exchange(ek=ek, dk=tuned_key(name, ek, c, others, _centred(m), drawn[32:64]), m=m, k=k, c=c)
+    (k, c), others = sent[best], np.full((p.k - 1, N), _TOP, dtype=np.int64)
+    dk = tuned_key(name, ek, c, others, _centred(carried[best]), drawn[32:64])
+    return _found(name, ek=ek, dk=dk, m=ms[best], k=k, c=c)
 
 
 def _tops(f: Ints) -> Ints:
@@ -236,10 +292,10 @@ def _tuned_exchange(name: str, drawn: bytes, pattern: Pattern) -> Exchange:
         w[place] = first
     m = np.packbits(compress(w, 1).astype(np.uint8), bitorder="little").tobytes()
     ((ek, _),) = mlkem.keygen(name, [drawn[:64]])
-    ((k, c),) = mlkem.encapsulate(name, [ek], [m])
+    sent = _sent(name, ek, b"", m)
     numbers = np.frombuffer(shake_256(drawn + b"s").digest(4 * N * (p.k - 1)), dtype="<u4").astype(np.int64)
     others = RING.reduced(numbers).reshape(p.k - 1, N)
-    return Exchange(ek=ek, dk=tuned_key(name, ek, c, others, w, drawn[64:]), m=m, k=k, c=c)
+    return replace(sent, dk=tuned_key(name, ek, sent.c, others, w, drawn[64:]))
 
 
 # E of the noisy key of each set: large enough to reach the edges, and less than 3 % of honest ciphertexts fail.
@@ -267,7 +323,12 @@ def noisy_exchanges(name: str, numbers: Sequence[int]) -> list[Exchange]:
 @lru_cache(maxsize=64)
 def _noisy_exchange(name: str, number: int) -> Exchange:
     ek, dk = noisy_key(name)
-    return _sent(name, ek, dk, noisy_message(name, number))
+    return _sent(name, ek, dk, noisy_message(searched_set(name), number))
+
+
+def searched_set(name: str) -> str:
+    """Return the set of ML-KEM whose searched messages serve ``name``: encryption is the same in Kyber round 3."""
+    return name.replace("Kyber", "ML-KEM")
 
 
 def noisy_message(name: str, number: int) -> bytes:
@@ -275,9 +336,13 @@ def noisy_message(name: str, number: int) -> bytes:
     return shake_256(f"pqvalidate noisy message {name} {number}".encode()).digest(32)
 
 
-@lru_cache(maxsize=3)
 def noisy_key(name: str) -> tuple[bytes, bytes]:
-    """Return the noisy key pair (ek, dk) of a parameter set."""
+    """Return the noisy key pair (ek, dk) of a parameter set; that of Kyber is that of ML-KEM."""
+    return _noisy_key(searched_set(name))
+
+
+@lru_cache(maxsize=3)
+def _noisy_key(name: str) -> tuple[bytes, bytes]:
     p = FINAL.parameters[name]
     rho, z = (shake_256(f"pqvalidate noisy {what} {name}".encode()).digest(32) for what in ("rho", "z"))
     s, e = np.zeros((2, p.k, N), dtype=np.int64)
@@ -297,4 +362,4 @@ def seen_before_rounding(name: str, exchange: Exchange, c: bytes) -> Ints:
 
 def keeps_message(name: str, exchange: Exchange, c: bytes) -> bool:
     """Return whether a changed ciphertext decrypts to the same message, so that only the comparison can notice it."""
-    return bool((compress(seen_before_rounding(name, exchange, c), 1) == _bits(exchange.m)).all())
+    return bool((compress(seen_before_rounding(name, exchange, c), 1) == _bits(exchange.carried)).all())

@@ -7,6 +7,7 @@ a sample that reads unusually far is right as well.
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
@@ -91,9 +92,25 @@ def sample_noise(seeds: Sequence[bytes], nonces: Sequence[int], eta: int) -> Int
     return _CENTRED_BINOMIAL[eta][unpack(data, 2 * eta)].reshape(len(seeds), len(nonces), N)
 
 
+_MATRICES: OrderedDict[tuple[bytes, int, int, int], Ints] = OrderedDict()
+_MOST_MATRICES = 512
+"""One key is mostly used several times in a row: made, signed with, verified with. At most 59 MB, for ML-DSA-87."""
+
+
 def expand_a(rhos: Sequence[bytes], k: int, l: int, *, bound: int = DSA_Q) -> Ints:  # noqa: E741  (FIPS 204 name)
     """Return the matrix A-hat of every rho, shape (batch, k, l, 256) (FIPS 204 algorithms 30 and 32)."""
     seeds, places = distinct(rhos)
+    known = {rho: _MATRICES.get((rho, k, l, bound)) for rho in seeds}
+    unknown = [rho for rho in seeds if known[rho] is None]
+    if unknown:
+        for rho, matrix in zip(unknown, _expanded(unknown, k, l, bound), strict=True):
+            known[rho] = _MATRICES[rho, k, l, bound] = matrix.copy()  # a view would keep the whole batch alive
+        while len(_MATRICES) > _MOST_MATRICES:
+            _MATRICES.popitem(last=False)
+    return np.stack([matrix for matrix in known.values() if matrix is not None])[places]
+
+
+def _expanded(seeds: Sequence[bytes], k: int, l: int, bound: int) -> Ints:  # noqa: E741
     # Algorithm 32 line 3 appends the column before the row.
     streams = [hashlib.shake_128(rho + bytes([s, r])) for rho in seeds for r in range(k) for s in range(l)]
 
@@ -101,7 +118,7 @@ def expand_a(rhos: Sequence[bytes], k: int, l: int, *, bound: int = DSA_Q) -> In
         numbers = unpack(data, 24) & 0x7FFFFF  # CoeffFromThreeBytes, algorithm 14: the top bit is dropped
         return numbers, numbers < bound
 
-    return first_accepted(streams, 840, candidates).reshape(-1, k, l, N)[places]
+    return first_accepted(streams, 840, candidates).reshape(-1, k, l, N)
 
 
 def expand_s(seeds: Sequence[bytes], count: int, eta: int) -> Ints:

@@ -18,8 +18,8 @@ from pqvalidate.errors import UsageError
 from pqvalidate.evidence import Depth, Severity
 
 SUITES = (
-    "naming", "known_answer", "differential", "validation_kem", "validation_dsa", "state", "randomness", "audit",
-    "accumulated", "properties",
+    "naming", "known_answer", "differential", "validation_kem", "validation_dsa", "validation_round3",
+    "state", "randomness", "audit", "accumulated", "properties",
 )  # fmt: skip
 """Modules of this package that each hold ``CHECKS``; a new family is one file and one name here."""
 ON_CLAIM = ("timing",)

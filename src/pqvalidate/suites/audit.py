@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any
 
 from pqvalidate.adapters.interface import Call, Fault, Ok, Rejected, Value
+from pqvalidate.algorithms import parameter_set
 from pqvalidate.oracle import audit, mldsa
 from pqvalidate.oracle.audit import Opened
 from pqvalidate.oracle.dsa_steps import PARAMETERS, hash_h
@@ -27,6 +28,7 @@ from pqvalidate.suites.tape import Drawn, Tape, campaign
 COUNTS = {"quick": 0, "standard": 2_048, "full": 65_536}
 _FEW_COUNTS = {"quick": 0, "standard": 256, "full": 4_096}
 _SHORT = 32
+_ROUND_3_1_COUNTS = {"quick": 0, "standard": 512, "full": 4_096}
 _KNOWN_COUNTS = {"quick": 0, "standard": 64, "full": 1_024}
 _BLOCK = 256
 _ZERO_RND = bytes(32)  # FIPS 204 section 3.4: the deterministic variant
@@ -77,7 +79,8 @@ def _question(asking: Asking, operation: str, seed: bytes, message: bytes, rnd: 
     name = asking.parameter_set
     _, sk = _key(name, seed)
     kind = operation.removesuffix("_from_seed")
-    framed = message if kind == "sign_internal" else message_prime(message)
+    bare = kind == "sign_internal" or parameter_set(name).algorithm == "Dilithium"  # round 3.1 knows no framing
+    framed = message if bare else message_prime(message)
     mu = message if kind == "sign_mu" else hash_h(sk[64 : 64 + PARAMETERS[name].tr] + framed)
     field = {"sign_mu": "mu", "sign_internal": "m_prime"}.get(kind, "message")
     inputs: dict[str, Value] = {"seed": seed} if operation.endswith("_from_seed") else {"sk": sk}
@@ -254,7 +257,7 @@ def _rows(
 
 
 _RUN, _FEW_RUN = partial(_runs, COUNTS), partial(_runs, _FEW_COUNTS)
-CHECKS: tuple[Check, ...] = (
+ROWS: tuple[Check, ...] = (
     *_rows("bounds", "FIPS 204 §6.2, algorithm 7 lines 20-28", _bounds, _HEDGED, campaign(COUNTS),
            campaign(_FEW_COUNTS), "It cannot see a signer that throws good signatures away.", _detects),
     *_rows("origin", "FIPS 204 §6.2, algorithm 7 lines 7, 11 and 31", _origin, _KNOWN, campaign(_KNOWN_COUNTS),
@@ -266,3 +269,14 @@ CHECKS: tuple[Check, ...] = (
            " come from fewer than about n^2 values."),
 )  # fmt: skip
 """Audits of signers with expanded keys, and with keys given as seeds."""
+_OLD_SIGNERS = ("sign", "sign_deterministic")
+CHECKS: tuple[Check, ...] = (
+    *ROWS,
+    replace(
+        ROWS[0], name="dilithium/audit-bounds", algorithm="Dilithium", clause="Dilithium 3.1 figure 4",
+        explain=f"As for ML-DSA, whose signing loop Dilithium round 3.1 shares but for its framing: {ROWS[0].explain}",
+        needs=tuple(frozenset({operation}) for operation in _OLD_SIGNERS), cases=campaign(_ROUND_3_1_COUNTS),
+        script=partial(_bounds, operations=_OLD_SIGNERS),
+    ),
+)  # fmt: skip
+"""The audits of ML-DSA, and that of Dilithium round 3.1."""

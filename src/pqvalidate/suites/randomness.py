@@ -302,7 +302,7 @@ CHECKS: tuple[Check, ...] = (
            "Faults and side channels are easier to exploit on deterministic signing.", severity="advisory"),
     _check("ml-dsa/hedging-seed", "FIPS 204 §3.4", "sign_from_seed", _hedging_seed,
            "Faults and side channels are easier to exploit on deterministic signing.", severity="advisory"),
-    _check("kyber/random-keys", "Kyber 3.02 algorithm 7", "keygen", _keygen_kem, _PREDICTABLE),
+    *_family("kyber", "Kyber 3.02 algorithm 7", _keygen_kem, "kem"),
     _check("kyber/random-secrets", "Kyber 3.02 algorithm 8", "encapsulate", _encapsulate, _PREDICTABLE),
-    _check("dilithium/random-keys", "Dilithium 3.1 figure 4", "keygen", _keygen_signature, _PREDICTABLE),
+    *_family("dilithium", "Dilithium 3.1 figure 4", _keygen_signature, "signature"),
 )  # fmt: skip

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from pqvalidate.adapters.interface import Value
 from pqvalidate.algorithms import parameter_set
 from pqvalidate.oracle import crafting_kem as crafting
-from pqvalidate.oracle.crafting_kem import EDGES, NOISY_MESSAGES, Exchange, Pattern
+from pqvalidate.oracle.crafting_kem import EDGES, NOISY_MESSAGES, Exchange, Pattern, searched_set
 from pqvalidate.oracle.kem_steps import Q
 from pqvalidate.suites import Asking, Check, Compute, Script
 from pqvalidate.suites import validation_kem_changes as changes
@@ -85,9 +86,7 @@ def _stable_cases(asking: Asking) -> Sequence[Crafted]:
 
 
 def _with_z(z: bytes, exchange: Exchange) -> Exchange:
-    return Exchange(
-        seed=exchange.seed[:32] + z, ek=exchange.ek, dk=exchange.dk[:-32] + z, m=exchange.m, k=exchange.k, c=exchange.c
-    )
+    return replace(exchange, seed=exchange.seed[:32] + z, dk=exchange.dk[:-32] + z)
 
 
 def _stable(case: Crafted, asking: Asking, operation: str, key: str) -> Script:
@@ -126,7 +125,7 @@ def _noisy_cases(asking: Asking) -> Sequence[Crafted]:
     most = 1 if asking.depth == "quick" else 3
     return [
         Crafted(id=f"noise/{edge}/{number}", number=number, flags=("RoundingEdge",))
-        for edge, numbers in NOISY_MESSAGES[asking.parameter_set].items()
+        for edge, numbers in NOISY_MESSAGES[searched_set(asking.parameter_set)].items()
         for number in numbers[:most]
     ]
 
