@@ -164,15 +164,19 @@ def sample_in_ball(seed: bytes, tau: int, *, sign_bits: int = 64, first: int = 2
 
     """
     stream = hashlib.shake_256(seed)
-    output = stream.digest(first)
-    signs, at = int.from_bytes(output[:8], "little"), 8
-    c = [0] * N
-    for n, i in enumerate(range(N - tau, N)):
-        j = N
-        while j > i:
-            if at == len(output):
-                output = stream.digest(2 * at)
-            j = output[at]
-            at += 1
-        c[i], c[j] = c[j], 1 - 2 * (signs >> (n % sign_bits) & 1)
-    return np.array(c, dtype=np.int64)
+    while (c := _placed(stream.digest(first), tau, sign_bits)) is None:
+        first *= 2
+    return np.frombuffer(c, dtype=np.int8).astype(np.int64)
+
+
+def _placed(output: bytes, tau: int, sign_bits: int) -> bytearray | None:
+    """Return the challenge that an output of SHAKE256 gives, -1 as 255, or None where the output is too short."""
+    signs, c, n = int.from_bytes(output[:8], "little"), bytearray(N), 0
+    for j in output[8:]:
+        i = N - tau + n
+        if j <= i:
+            c[i], c[j] = c[j], 255 if signs >> (n % sign_bits) & 1 else 1
+            n += 1
+            if n == tau:
+                return c
+    return None
