@@ -32,7 +32,7 @@ from pqvalidate.evidence import (
     summarise,
 )  # fmt: skip
 from pqvalidate.planner import Planned, Task
-from pqvalidate.scheduler import Asked, carry_out, losses, window
+from pqvalidate.scheduler import Asked, carry_out, losses, oracle_aside, window
 from pqvalidate.suites.tape import Numbered
 
 TOOL = f"pqvalidate {__version__}"
@@ -126,7 +126,7 @@ def run(
     An interrupt (Ctrl-C), a spent budget or the first failure under fail-fast ends the run in order: what was not run
     is recorded as not-at-this-depth, so the bundle is readable and can be resumed.
     """
-    with _Interrupts() as interrupts:
+    with _Interrupts() as interrupts, oracle_aside():
         started, began = _now(), time.monotonic_ns()
         results, failures = _run_tasks(iut, planned, writer, budget or Budget(), interrupts, progress)
         facts = Facts(
