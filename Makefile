@@ -10,7 +10,7 @@ RUN  := pqvalidate-runs/first-run-$(shell date -u +%Y%m%d-%H%M%S)
 CODE := src tests benchmarks vectors docs/conf.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix golden vectors mutants costs bench docs
+.PHONY: help run test check fix golden vectors mutants costs bench gate figures docs
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -58,6 +58,12 @@ costs: $(VENV)/.ready-all ## record what each check costs, for the expected dura
 
 bench: $(VENV)/.ready-all ## measure the cost of our own harness
 	$(BIN)/python -m pytest benchmarks
+
+gate: $(VENV)/.ready-all ## fail where our own work takes 5 % more instructions than the baseline (valgrind)
+	$(BIN)/python benchmarks/gate.py
+
+figures: $(VENV)/.ready-all ## measure every built-in implementation and write docs/reference/speed.md
+	$(BIN)/python benchmarks/figures.py
 
 docs: $(VENV)/.ready-all ## build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

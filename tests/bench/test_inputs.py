@@ -116,4 +116,4 @@ def test_the_bytes_that_travel_are_counted_as_they_came() -> None:
         Ok({"k": bytes(32), "c": bytes(9)}),
         Ok({"valid": True}),
     ]
-    assert sizes(replies) == {"ek": 5, "dk": 7, "c": 9}
+    assert sizes(replies) == {"ek": 5, "dk": 7, "k": 32, "c": 9}

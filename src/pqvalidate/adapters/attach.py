@@ -134,6 +134,11 @@ class Implementation:
         self._session.close()
 
     @property
+    def session(self) -> Session:
+        """The conversation with it, from whose target and limits a process of another make can be started."""
+        return self._session
+
+    @property
     def restarts(self) -> int:
         """How often the process had to be started again after a fault."""
         return self._session.restarts

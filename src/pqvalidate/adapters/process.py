@@ -130,6 +130,11 @@ class ChildProcess:
                 os.close(descriptor)
         self._pidfd = _pidfd(self._child.pid)
 
+    @property
+    def pid(self) -> int:
+        """The process id of the child."""
+        return self._child.pid
+
     def wait_readable(self, seconds: float, *, writing: bool = False) -> tuple[bool, bool, bool]:
         """Wait for the socket, for print-outs or for the end of the child; return (readable, writable, ended)."""
         poll = select.poll()

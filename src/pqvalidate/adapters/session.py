@@ -151,6 +151,11 @@ class Session:
         """Whether a child is there to answer; after a fault there is none until the next call."""
         return self._child is not None
 
+    @property
+    def child_pid(self) -> int:
+        """The process id of the child, or 0 when there is none."""
+        return self._child.pid if self._child else 0
+
     def revive(self) -> Fault | None:
         """Start a new child if the last one was lost; return a fault if the implementation does not start again.
 

@@ -246,6 +246,7 @@ def _measure(subject: Subject, request: dict[str, Any]) -> dict[str, Any]:
     """Time calls in here, so that isolation never blurs a figure: nanoseconds of each call.
 
     Asked for ``cpu``, it also returns the processor time of this whole process, which a neighbour does not lengthen.
+    Asked for ``marks``, it calls getppid before and after each call, by which a tool that looks on tells calls apart.
     """
     if "in" in request:
         wanted = request["in"]
@@ -256,7 +257,7 @@ def _measure(subject: Subject, request: dict[str, Any]) -> dict[str, Any]:
     first, second = request["call"], request.get("alternate")
     times: list[int] = []
     busy: list[int] = []
-    clock = time.process_time_ns if request.get("cpu") else int
+    clock = time.process_time_ns if request.get("cpu") else os.getppid if request.get("marks") else int
     for index in range(int(request["rounds"])):
         chosen = second if second is not None and index % 2 else first
         start = clock()

@@ -15,26 +15,32 @@ import numpy as np
 
 from pqvalidate import __version__
 from pqvalidate.adapters.attach import Implementation
+from pqvalidate.adapters.instructions import circumstances
 from pqvalidate.adapters.sandbox_paths import SandboxMode
 from pqvalidate.algorithms import nearest, parameter_set
 from pqvalidate.bench.contestants import Field, described, line_up, started
-from pqvalidate.bench.inputs import inputs_for
+from pqvalidate.bench.counts import count_all, count_changes, count_ratios
+from pqvalidate.bench.inputs import Inputs, inputs_for
 from pqvalidate.bench.intervals import PPM, Floats, Interval, ratio, typical
-from pqvalidate.bench.operations import HEDGED, OPERATIONS, all_operations, choose, sizes
+from pqvalidate.bench.memory import memory_of_all
+from pqvalidate.bench.operations import HEDGED, OPERATIONS, Form, all_operations, choose, sizes
 from pqvalidate.bench.records import (
     SCHEMA,
     BenchReport,
     Change,
+    Count,
+    CountRatio,
     Figure,
     Gap,
     Judged,
     Machine,
+    Memory,
     Nanoseconds,
     Ratio,
     Sizes,
 )
 from pqvalidate.bench.rules import Rule, judge_claim, judge_rule
-from pqvalidate.bench.timing import Clock, Timing, time_all
+from pqvalidate.bench.timing import Clock, Timing, Where, time_all
 from pqvalidate.errors import UsageError
 
 EVERYTHING = "all"
@@ -56,6 +62,8 @@ class Wanted:
     rules: tuple[Rule, ...] = ()
     saved: BenchReport | None = None
     sandbox: SandboxMode = "auto"
+    instructions: bool = False
+    memory: bool = False
 
 
 @dataclass(slots=True)
@@ -66,6 +74,14 @@ class _Seen:
     ratios: list[Ratio] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     sizes: list[Sizes] = field(default_factory=list)
+    counts: list[Count] = field(default_factory=list)
+    count_ratios: list[CountRatio] = field(default_factory=list)
+    memory: list[Memory] = field(default_factory=list)
+
+    @property
+    def all_ratios(self) -> list[Ratio | CountRatio]:
+        """What rules may be about: ratios of times and of instructions."""
+        return [*self.ratios, *self.count_ratios]
 
 
 def benchmark(wanted: Wanted, tell: Callable[[str], None] = lambda _: None) -> BenchReport:
@@ -83,8 +99,8 @@ def benchmark(wanted: Wanted, tell: Callable[[str], None] = lambda _: None) -> B
     with started(lined, wanted.sandbox) as iuts:
         who = tuple(described(label, iut) for label, iut in iuts.items())
         places = _places(wanted, lined, iuts)
-        seen = _once(iuts, lined, places, wanted.seconds, tell)
-        machine = _machine(load)
+        seen = _once(iuts, lined, places, wanted, tell)
+        machine = _machine(load, seen)
         changes = _changes(seen, wanted.saved, machine)
         again = _again(iuts, lined, wanted, seen, changes, machine, tell)
     tell("")
@@ -93,7 +109,8 @@ def benchmark(wanted: Wanted, tell: Callable[[str], None] = lambda _: None) -> B
         schema=SCHEMA, tool=f"pqvalidate {__version__}", started=began, finished=_now(),
         seconds_per_operation_ms=int(wanted.seconds * 1000), machine=machine, contestants=who,
         figures=tuple(seen.figures), ratios=tuple(seen.ratios), changes=tuple(changes), gaps=tuple(seen.gaps),
-        sizes=tuple(seen.sizes), claims=claims, rules=rules,
+        sizes=tuple(seen.sizes), claims=claims, rules=rules, counts=tuple(seen.counts),
+        count_ratios=tuple(seen.count_ratios), memory=tuple(seen.memory),
     )  # fmt: skip
 
 
@@ -133,7 +150,7 @@ def _places(wanted: Wanted, lined: Field, iuts: Mapping[str, Implementation]) ->
 
 
 def _once(
-    iuts: Mapping[str, Implementation], lined: Field, places: _Places, seconds: float, tell: Callable[[str], None]
+    iuts: Mapping[str, Implementation], lined: Field, places: _Places, wanted: Wanted, tell: Callable[[str], None]
 ) -> _Seen:
     seen = _Seen()
     for name, operations in places:
@@ -153,7 +170,7 @@ def _once(
             continue
         inputs = inputs_for(name)
         where = {entry.label: entry.where(iuts[entry.label]) for entry in lined.entries}
-        timed = time_all(there, name, chosen, inputs, seconds, where, partial(_enough, lined), tell)
+        timed = time_all(there, name, chosen, inputs, wanted.seconds, where, partial(_enough, lined), tell)
         for operation, timings in timed.items():
             _add(seen, operation, name, timings, lined, inputs.attempts)
         seen.sizes += [
@@ -161,7 +178,29 @@ def _once(
                 reply for timings in timed.values() if label in timings for reply in timings[label].replies
             )) for label in there
         ]  # fmt: skip
+        _more(seen, there, name, chosen, inputs, where, lined, wanted, tell)
     return seen
+
+
+def _more(
+    seen: _Seen, there: Mapping[str, Implementation], name: str, chosen: Mapping[str, Mapping[str, Form]],
+    inputs: Inputs, where: Mapping[str, Where], lined: Field, wanted: Wanted, tell: Callable[[str], None],
+) -> None:  # fmt: skip
+    """Count instructions and measure memory of what was timed, where that is wanted."""
+    timed = {(figure.operation, figure.label) for figure in seen.figures if figure.parameter_set == name}
+    forms = {
+        operation: {label: form for label, form in by_label.items() if (operation, label) in timed}
+        for operation, by_label in chosen.items()
+    }
+    if wanted.instructions:
+        counted = count_all(there, name, forms, inputs, where, tell)
+        seen.counts += counted.counts
+        seen.gaps += counted.gaps
+        seen.count_ratios += count_ratios(counted.counts, lined.pairs)
+    if wanted.memory:
+        measured = memory_of_all(there, name, forms, inputs, where, tell)
+        seen.memory += measured.memory
+        seen.gaps += measured.gaps
 
 
 def _enough(lined: Field, operation: str, timings: Mapping[str, Timing]) -> bool:
@@ -240,7 +279,7 @@ def _changes(seen: _Seen, saved: BenchReport | None, machine: Machine) -> list[C
     """Return how far ratios, or times on the same machine where there is no ratio, differ from a saved result."""
     if saved is None:
         return []
-    changes: list[Change] = []
+    changes = count_changes(seen.counts, saved.counts) if saved.machine.counted == machine.counted else []
     ratios = {(r.operation, r.parameter_set, r.label, r.reference): r for r in saved.ratios}
     for now in seen.ratios:
         before = ratios.get((now.operation, now.parameter_set, now.label, now.reference))
@@ -252,7 +291,7 @@ def _changes(seen: _Seen, saved: BenchReport | None, machine: Machine) -> list[C
             ))  # fmt: skip
     if (saved.machine.platform, saved.machine.processor) != (machine.platform, machine.processor):
         return changes
-    known = {(c.operation, c.parameter_set, c.label) for c in changes}
+    known = {(c.operation, c.parameter_set, c.label) for c in changes if c.of == "ratio"}
     known |= {(r.operation, r.parameter_set, r.reference) for r in seen.ratios}
     figures = {(f.operation, f.parameter_set, f.label): f for f in saved.figures}
     for figure in seen.figures:
@@ -275,11 +314,11 @@ def _time(figure: Figure) -> Interval:
 def _again(
     iuts: Mapping[str, Implementation], lined: Field, wanted: Wanted, seen: _Seen, changes: Sequence[Change],
     machine: Machine, tell: Callable[[str], None],
-) -> tuple[list[Ratio], list[Change]] | None:  # fmt: skip
+) -> tuple[_Seen, list[Change]] | None:  # fmt: skip
     """Time once more what would break a rule or refute a claim; one run alone accuses nobody."""
     suspects: dict[str, set[str]] = {}
     for rule in wanted.rules:
-        for row in rule.breaking(seen.ratios, changes):
+        for row in rule.breaking(seen.all_ratios, changes):
             suspects.setdefault(row.parameter_set, set()).add(row.operation)
     for claim in lined.claims:
         if claim.refuted_by(seen.ratios):
@@ -287,27 +326,29 @@ def _again(
     if not suspects:
         return None
     places = [(name, tuple(sorted(operations))) for name, operations in suspects.items()]
-    second = _once(iuts, lined, places, wanted.seconds, lambda what: tell(f"once more: {what}"))
-    return second.ratios, _changes(second, wanted.saved, machine)
+    second = _once(iuts, lined, places, wanted, lambda what: tell(f"once more: {what}"))
+    return second, _changes(second, wanted.saved, machine)
 
 
 def _judged(
     wanted: Wanted, lined: Field, seen: _Seen, changes: Sequence[Change],
-    again: tuple[list[Ratio], list[Change]] | None,
+    again: tuple[_Seen, list[Change]] | None,
 ) -> tuple[tuple[Judged, ...], tuple[Judged, ...]]:  # fmt: skip
-    second = again or ([], [])
+    second, since = again or (_Seen(), [])
     rules = tuple(
         judge_rule(
-            rule, rule.breaking(seen.ratios, changes), rule.breaking(*second), rule.rows(seen.ratios, changes)
+            rule, rule.breaking(seen.all_ratios, changes), rule.breaking(second.all_ratios, since),
+            rule.rows(seen.all_ratios, changes),
         ) for rule in wanted.rules
     )  # fmt: skip
-    return rules, tuple(judge_claim(claim, seen.ratios, again[0] if again else None) for claim in lined.claims)
+    return rules, tuple(judge_claim(claim, seen.ratios, second.ratios if again else None) for claim in lined.claims)
 
 
-def _machine(load_before: int) -> Machine:
+def _machine(load_before: int, seen: _Seen) -> Machine:
     return Machine(
         platform=platform.platform(), processor=_processor(), processors=os.cpu_count() or 0,
         python=sys.version.split()[0], load_before=load_before, load_after=_load(),
+        counted=circumstances() if seen.counts else "",
     )  # fmt: skip
 
 

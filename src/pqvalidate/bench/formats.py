@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 
 from pqvalidate.bench.intervals import PPM
-from pqvalidate.bench.records import BenchReport, Change, Figure, Judged, Ratio
+from pqvalidate.bench.records import BenchReport, Change, Count, CountRatio, Figure, Judged, Ratio
 from pqvalidate.documents import to_json
 
 
@@ -41,7 +41,7 @@ def _table(report: BenchReport, name: str) -> list[str]:
         within = max(figure.high_ns / figure.typical_ns, figure.typical_ns / max(figure.low_ns, 1)) - 1
         beside = ", ".join(
             [_beside(row) for row in report.ratios if _place(row) == _place(figure)]
-            + [_since(row) for row in report.changes if _place(row) == _place(figure)]
+            + [_since(row) for row in report.changes if _place(row) == _place(figure) and row.of != "instructions"]
         )
         lines.append(
             f"  {shown:<24}{figure.label:<{width}}  {_duration(figure.typical_ns):>12} {f'± {within:.1%}':>12}"
@@ -51,10 +51,40 @@ def _table(report: BenchReport, name: str) -> list[str]:
         f"  {'bytes':<24}{row.label:<{width}}  {', '.join(f'{field} {size:,}' for field, size in row.bytes.items())}"
         for row in report.sizes if row.parameter_set == name and row.bytes
     ]  # fmt: skip
+    lines += _instructions(report, name, width)
+    lines += _memory(report, name, width)
     return lines
 
 
-def _place(row: Figure | Ratio | Change) -> tuple[str, str, str]:
+def _instructions(report: BenchReport, name: str, width: int) -> list[str]:
+    rows = [row for row in report.counts if row.parameter_set == name]
+    lines = ["", f"{name:<26}{'':<{width}}  {'instructions':>14} {'95 % within':>12}  beside"] if rows else []
+    for row in rows:
+        within = max(row.high / row.instructions, row.instructions / row.low) - 1
+        beside = ", ".join(
+            [f"{r.ratio_ppm / PPM:.3f} x {r.reference}{'' if r.same_form else ' (unlike key forms)'}"
+             for r in report.count_ratios if _place(r) == _place(row)]
+            + [f"{c.change_ppm / PPM:.4f} x the saved instructions"
+               for c in report.changes if _place(c) == _place(row) and c.of == "instructions"]
+        )  # fmt: skip
+        spread = f"± {within:.2%}"
+        lines.append(
+            f"  {row.operation:<24}{row.label:<{width}}  {row.instructions:>14,} {spread:>12}  {beside}".rstrip()
+        )
+    return lines
+
+
+def _memory(report: BenchReport, name: str, width: int) -> list[str]:
+    rows = [row for row in report.memory if row.parameter_set == name]
+    title = f"{name:<26}{'':<{width}}  {'first call':>14} {'later calls':>12}  held before"
+    return ["", title] * bool(rows) + [
+        f"  {row.operation:<24}{row.label:<{width}}  {f'{row.first_kib:,} KiB':>14} "
+        f"{f'{row.later_kib:,} KiB':>12}  {row.process_kib:,} KiB"
+        for row in rows
+    ]  # fmt: skip
+
+
+def _place(row: Figure | Ratio | Change | Count | CountRatio) -> tuple[str, str, str]:
     return row.operation, row.parameter_set, row.label
 
 
@@ -98,7 +128,7 @@ def _marks(figure: Figure) -> str:
 def _notes(report: BenchReport) -> list[str]:
     if not report.gaps:
         return []
-    lines = ["", "Not timed"]
+    lines = ["", "Not measured"]
     return lines + [f"  {gap.parameter_set} {gap.operation}, {gap.label}: {gap.why}" for gap in report.gaps]
 
 
@@ -114,12 +144,15 @@ def json_document(report: BenchReport) -> str:
 def csv_table(report: BenchReport) -> str:
     """Return one line per figure, with its ratio to the first reference in parts per million."""
     ratios = {_place(row): row for row in reversed(report.ratios)}
+    counts = {_place(row): row.instructions for row in report.counts}
+    memory = {(row.operation, row.parameter_set, row.label): row.first_kib for row in report.memory}
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     numbers = ("p05", "p25", "median", "p75", "p95", "p99", "mean")
     writer.writerow([
         "parameter_set", "operation", "implementation", "call", "clock", "where", "calls", "typical_ns", "low_ns",
         "high_ns", "ops_per_second", *(f"{n}_ns" for n in numbers), "reference", "ratio_ppm", "low_ppm", "high_ppm",
+        "instructions", "first_call_kib",
     ])  # fmt: skip
     for figure in report.figures:
         row = ratios.get(_place(figure))
@@ -128,6 +161,7 @@ def csv_table(report: BenchReport) -> str:
             figure.calls, figure.typical_ns, figure.low_ns, figure.high_ns, figure.ops_per_second,
             *(getattr(figure.ns, n) for n in numbers),
             *((row.reference, row.ratio_ppm, row.low_ppm, row.high_ppm) if row else ("", "", "", "")),
+            counts.get(_place(figure), ""), memory.get(_place(figure), ""),
         ])  # fmt: skip
     return stream.getvalue()
 

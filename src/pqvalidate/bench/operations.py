@@ -144,11 +144,6 @@ def _mistake(operation: str, name: str, values: Mapping[str, Any], found: Mappin
 
 
 def sizes(found: Iterable[Reply]) -> dict[str, int]:
-    """Return the lengths in bytes of what travels: keys, ciphertexts and signatures as the implementation made them."""
+    """Return the lengths in bytes of keys, ciphertexts, secrets and signatures as the implementation made them."""
     made = [reply.values for reply in found if isinstance(reply, Ok)]
-    return {
-        name: len(value)
-        for values in made
-        for name, value in values.items()
-        if isinstance(value, bytes) and name != "k"
-    }
+    return {name: len(value) for values in made for name, value in values.items() if isinstance(value, bytes)}

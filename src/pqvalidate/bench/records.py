@@ -32,7 +32,10 @@ class Contestant(Record):
 
 
 class Machine(Record):
-    """Where it was timed; the load is the average of the minute before and after, in thousandths of a processor."""
+    """Where it was timed; the load is the average of the minute before and after, in thousandths of a processor.
+
+    ``counted`` names what counts of instructions depend on beside the implementation; empty where none were counted.
+    """
 
     platform: str
     processor: str
@@ -40,6 +43,7 @@ class Machine(Record):
     python: str
     load_before: int
     load_after: int
+    counted: str = ""
 
 
 class Nanoseconds(Record):
@@ -107,13 +111,61 @@ class Ratio(Record):
         )
 
 
-class Change(Record):
-    """A ratio or time of now over that of a saved result; ``of`` tells which of the two is compared."""
+class Count(Record):
+    """Instructions of one operation of one implementation, by valgrind: the mean of ``calls`` calls, adapter included.
+
+    ``low`` and ``high`` are the ends of its 95 % interval; without any luck in the operation, all three are equal or
+    nearly so. ``attempts`` as in ``Figure``.
+    """
 
     operation: str
     parameter_set: str
     label: str
-    of: Literal["ratio", "time"]
+    call: str
+    key: Literal["none", "expanded", "seed", "loaded"]
+    attempts: int
+    calls: int
+    instructions: int
+    low: int
+    high: int
+
+
+class CountRatio(Record):
+    """The instructions of one implementation over those of the reference, in parts per million; as ``Ratio``."""
+
+    operation: str
+    parameter_set: str
+    label: str
+    reference: str
+    same_form: bool
+    ratio_ppm: int
+    low_ppm: int
+    high_ppm: int
+
+
+class Memory(Record):
+    """Memory of its own, in KiB, that a worker holds before an operation, and how much more after it.
+
+    ``process_kib`` is what it holds with the implementation loaded, ``first_kib`` what the first call adds and
+    ``later_kib`` what ``calls`` more calls add. What fits into pages that were used before is not seen.
+    """
+
+    operation: str
+    parameter_set: str
+    label: str
+    process_kib: int
+    first_kib: int
+    later_kib: int
+    calls: int
+
+
+class Change(Record):
+    """A ratio, time or number of instructions of now over that of a saved result; ``of`` tells which is compared."""
+
+    operation: str
+    parameter_set: str
+    label: str
+    of: Literal["ratio", "time", "instructions"]
     change_ppm: int
     low_ppm: int
     high_ppm: int
@@ -161,6 +213,9 @@ class BenchReport(Record):
     sizes: tuple[Sizes, ...]
     claims: tuple[Judged, ...]
     rules: tuple[Judged, ...]
+    counts: tuple[Count, ...] = ()
+    count_ratios: tuple[CountRatio, ...] = ()
+    memory: tuple[Memory, ...] = ()
 
 
 def read_report(path: Path) -> BenchReport:
@@ -178,4 +233,7 @@ def read_report(path: Path) -> BenchReport:
     for index, figure in enumerate(report.figures):
         if not 0 < figure.low_ns <= figure.typical_ns <= figure.high_ns:
             raise InputError(path, f"figures[{index}]", "is no interval above 0", f"Give {_WHAT}")
+    for index, count in enumerate(report.counts):
+        if not 0 < count.low <= count.instructions <= count.high:
+            raise InputError(path, f"counts[{index}]", "is no interval above 0", f"Give {_WHAT}")
     return report

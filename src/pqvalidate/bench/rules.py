@@ -6,44 +6,60 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 from pqvalidate.algorithms import PARAMETER_SETS, nearest
 from pqvalidate.bench.intervals import PPM
 from pqvalidate.bench.operations import all_operations
-from pqvalidate.bench.records import Change, Judged, Ratio
+from pqvalidate.bench.records import Change, CountRatio, Judged, Ratio
 from pqvalidate.errors import UsageError
 
-Row: TypeAlias = Ratio | Change
+Row: TypeAlias = Ratio | CountRatio | Change
 
 _RULE = re.compile(
-    r"\s*(?P<operation>[\w-]+)(?:\s+(?P<set>[A-Za-z][\w-]*))?\s+(?P<of>ratio|change)\s*>\s*(?P<limit>\d{1,6}(?:\.\d{1,6})?)\s*"
+    r"\s*(?P<operation>[\w-]+)(?:\s+(?!instructions\b)(?P<set>[A-Za-z][\w-]*))?\s+(?P<of>(?:instructions\s+)?(?:ratio|change))\s*>\s*(?P<limit>\d{1,6}(?:\.\d{1,6})?)\s*"
 )
-_FORM = "OPERATION [PARAMETER-SET] ratio|change > NUMBER, such as 'decapsulate ratio > 1.10'"
+_FORM = (
+    "OPERATION [PARAMETER-SET] [instructions] ratio|change > NUMBER, such as 'decapsulate ratio > 1.10' or "
+    "'decapsulate instructions change > 1.01'"
+)
+Of: TypeAlias = Literal["ratio", "change", "instructions ratio", "instructions change"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What must not happen: that an operation takes more than ``limit`` times as long.
+    """What must not happen: that an operation takes more than ``limit`` times as long, or as many instructions.
 
-    ``of`` is ``ratio`` (against the reference of this run) or ``change`` (against a saved result); ``parameter_set``
-    is empty for all that were timed.
+    ``of`` is ``ratio`` (against the reference of this run) or ``change`` (against a saved result), of times or of
+    ``instructions``; ``parameter_set`` is empty for all that were timed.
     """
 
     text: str
     operation: str
     parameter_set: str
-    of: Literal["ratio", "change"]
+    of: Of
     limit: Fraction
 
-    def rows(self, ratios: Iterable[Ratio], changes: Iterable[Change]) -> list[Row]:
-        """Return what the rule is about."""
-        found: list[Row] = [*ratios] if self.of == "ratio" else [*changes]
-        return [
-            row for row in found if row.operation == self.operation and self.parameter_set in ("", row.parameter_set)
-        ]
+    @property
+    def counts(self) -> bool:
+        """Whether the rule is about instructions."""
+        return self.of.startswith("instructions")
 
-    def breaking(self, ratios: Iterable[Ratio], changes: Iterable[Change]) -> list[Row]:
+    @property
+    def compares(self) -> bool:
+        """Whether the rule needs a saved result."""
+        return self.of.endswith("change")
+
+    def rows(self, ratios: Iterable[Ratio | CountRatio], changes: Iterable[Change]) -> list[Row]:
+        """Return what the rule is about."""
+        found: list[Row] = [*changes] if self.compares else [*ratios]
+        return [
+            row for row in found
+            if row.operation == self.operation and self.parameter_set in ("", row.parameter_set)
+            and _of_instructions(row) == self.counts
+        ]  # fmt: skip
+
+    def breaking(self, ratios: Iterable[Ratio | CountRatio], changes: Iterable[Change]) -> list[Row]:
         """Return where the whole interval lies above the limit."""
         return [row for row in self.rows(ratios, changes) if row.low_ppm > self.limit * PPM]
 
@@ -64,7 +80,7 @@ def parse_rule(text: str) -> Rule:
         raise UsageError(f"--fail-if: {operation!r} is not timed{near}; timed are {', '.join(all_operations())}")
     if name and name not in PARAMETER_SETS:
         raise UsageError(f"--fail-if: unknown parameter set {name!r}{nearest(name, list(PARAMETER_SETS))}")
-    of: Literal["ratio", "change"] = "ratio" if found["of"] == "ratio" else "change"
+    of = cast("Of", " ".join(found["of"].split()))
     limit = Fraction(found["limit"])
     if limit <= 0:
         raise UsageError(f"--fail-if {text!r}: the limit must be above 0")
@@ -82,8 +98,9 @@ def judge_rule(rule: Rule, first: Sequence[Row], again: Sequence[Row], there: Se
 
     """
     if not there:
-        what = "no ratio: nothing to compare with" if rule.of == "ratio" else "no change: no saved result with it"
-        return Judged(text=rule.text, verdict="undecided", why=f"there is {what}, or it could not be timed")
+        what = "no change: no saved result with it" if rule.compares else "no ratio: nothing to compare with"
+        done = "counted, or under other circumstances (valgrind, Python, processor)" if rule.counts else "timed"
+        return Judged(text=rule.text, verdict="undecided", why=f"there is {what}, or it could not be {done}")
     twice = [row for row in again if any(_same(row, other) for other in first)]
     if twice:
         listed = "; ".join(f"{row.label} {row.parameter_set} {_words(row)}" for row in twice)
@@ -105,13 +122,17 @@ def _unlike(row: Ratio) -> str:
 
 def _same(row: Row, other: Row) -> bool:
     def place(of: Row) -> tuple[str, ...]:
-        return of.operation, of.parameter_set, of.label, of.reference if isinstance(of, Ratio) else of.of
+        return of.operation, of.parameter_set, of.label, of.of if isinstance(of, Change) else of.reference
 
     return place(row) == place(other)
 
 
+def _of_instructions(row: Row) -> bool:
+    return row.of == "instructions" if isinstance(row, Change) else isinstance(row, CountRatio)
+
+
 def _words(row: Row) -> str:
-    middle = row.ratio_ppm if isinstance(row, Ratio) else row.change_ppm
+    middle = row.change_ppm if isinstance(row, Change) else row.ratio_ppm
     return f"{middle / PPM:.3f} ({row.low_ppm / PPM:.3f} to {row.high_ppm / PPM:.3f})"
 
 

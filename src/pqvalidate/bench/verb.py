@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pqvalidate.bench.benchmark import Wanted, benchmark, exit_code
 from pqvalidate.bench.formats import FORMATS
+from pqvalidate.bench.plots import draw, ready_to_draw
 from pqvalidate.bench.records import read_report
 from pqvalidate.bench.rules import parse_rule
 from pqvalidate.documents import to_json, write_atomically
@@ -24,8 +25,10 @@ def bench(given: argparse.Namespace) -> tuple[str, int]:
 
     """
     rules = tuple(parse_rule(text) for text in given.fail_if)
-    if any(rule.of == "change" for rule in rules) and not given.compare:
+    if any(rule.compares for rule in rules) and not given.compare:
         raise UsageError("--fail-if '... change > ...' needs --compare FILE with the saved result")
+    if given.plots:
+        ready_to_draw(Path(given.plots))
     saved = read_report(Path(given.compare)) if given.compare else None
     if given.save and not Path(given.save).parent.is_dir():
         raise UsageError(f"cannot write {given.save}: there is no such folder")
@@ -33,11 +36,14 @@ def bench(given: argparse.Namespace) -> tuple[str, int]:
         Wanted(
             named=tuple(given.iut), against=given.against, parameter_sets=tuple(dict.fromkeys(given.parameter_set)),
             operations=tuple(name.replace("-", "_") for name in given.only), seconds=given.seconds, rules=rules,
-            saved=saved, sandbox=given.sandbox,
+            saved=saved, sandbox=given.sandbox, memory=given.memory,
+            instructions=given.instructions or any(rule.counts for rule in rules),
         ), _tell,
     )  # fmt: skip
     if given.save:
         write_atomically(Path(given.save), to_json(report))
+    if given.plots:
+        draw(report, Path(given.plots))
     return FORMATS[given.format](report), exit_code(report)
 
 

@@ -1,0 +1,94 @@
+"""The scripts in benchmarks/: what the gate lets through, and what the page of figures says."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from pqvalidate.bench.records import read_report
+from tests.bench.vendors import manifest
+from tests.cli.command import environment, succeeded
+from tests.house_rules.tree import ROOT
+
+FOLDER = ROOT / "benchmarks"
+
+
+def script(name: str) -> ModuleType:
+    """Import a script of benchmarks/, which is no package."""
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", FOLDER / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+BEFORE = {"a plan": 1000, "a call": 2000}
+
+
+@pytest.mark.parametrize(
+    ("now", "bad", "said"),
+    [
+        ({"a plan": 1000, "a call": 2000}, False, "as before"),
+        ({"a plan": 1050, "a call": 2000}, False, "1.050 x the baseline, as before"),
+        ({"a plan": 1051, "a call": 2000}, True, "1.051 x the baseline, TOO MANY"),
+        ({"a plan": 1000, "a call": 1000}, False, "fewer, record a new baseline"),
+        ({"a plan": 1000}, True, "a call: is not counted any more"),
+        ({"a plan": 1000, "a call": 2000, "more": 1}, True, "more: has no baseline"),
+    ],
+)
+def test_the_gate_fails_above_five_per_cent_and_where_a_stage_is_lost(
+    now: dict[str, int], said: str, *, bad: bool
+) -> None:
+    lines, failed = script("gate").judged(now, BEFORE)
+    assert failed is bad
+    assert said in "\n".join(lines)
+
+
+def test_the_committed_baseline_counts_what_the_stages_are() -> None:
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "gate_stages.py")], capture_output=True, text=True, check=True, timeout=120,
+        env=environment(),
+    )  # fmt: skip
+    stages = done.stdout.splitlines()
+    assert "import pqvalidate" in stages
+    rows = json.loads((FOLDER / "gate.json").read_text("utf-8"))
+    assert rows
+    for row in rows:
+        assert list(row["instructions"]) == [*stages, "the worker's share of a call"]
+        assert all(count > 1000 for count in row["instructions"].values())
+        assert {"circumstances", "libc", "compiler", "msgspec", "numpy"} == set(row["key"])
+
+
+@pytest.mark.parametrize(("required", "code"), [("1", 1), ("0", 0)])
+def test_without_valgrind_the_gate_names_the_tool(required: str, code: int, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "gate.py")], capture_output=True, text=True, check=False, timeout=60,
+        env=environment(PATH=str(tmp_path), PQV_REQUIRE_TOOLCHAINS=required),
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (code, "")
+    assert "tool-missing: valgrind" in done.stdout
+
+
+def test_the_page_of_figures_says_what_the_result_says(tmp_path: Path) -> None:
+    mine, theirs, kept = manifest(tmp_path, "mine", 2), manifest(tmp_path, "theirs", 1), tmp_path / "kept.json"
+    succeeded(
+        "bench", mine, "--against", theirs, "--only", "decapsulate", "--seconds", "0.1", "--memory", "--save", kept
+    )
+    report = read_report(kept)
+    page: str = script("figures").page(report, ["absent (not installed)"])
+    ratio = next(row.ratio_ppm / 1e6 for row in report.ratios)
+    assert f"({ratio:.2f} x)" in page
+    assert "### ML-KEM-768: time of a call" in page
+    assert "Not available on this machine: absent (not installed)." in page
+    assert f"- processor {report.machine.processor}" in page
+    memory = next(row for row in report.memory if row.label == "mine")
+    assert f"{memory.first_kib:,} + {memory.later_kib:,}" in page
+    rows = [line for line in page.splitlines() if line.startswith("| mine |")]
+    assert len(rows) == 4  # who, time, memory, bytes
