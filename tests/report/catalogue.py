@@ -18,6 +18,7 @@ from pqvalidate.verdict import Decision
 from tests.house_rules.tree import SOURCE
 
 REPORT = SOURCE / "report"
+SAYING = (REPORT, SOURCE / "catalogue")
 IN_TEMPLATE = re.compile(r"""(?<![\w.])say\(\s*"((?:[^"\\]|\\.)*)"(?!\s*~)""")
 COUNTED_IN_TEMPLATE = re.compile(r"""say\.counted\([^"]*?"([^"]*)"\)""")
 SAID_BY_PATTERN = {"must pass", "must fail", "seen to pass", "seen to fail"}
@@ -57,7 +58,7 @@ def said_in_python(path: Path) -> set[str]:
 
 def said_in_templates() -> set[str]:
     found: set[str] = set()
-    for path in (REPORT / "pages").glob("*.j2"):
+    for path in (path for folder in SAYING for path in (folder / "pages").glob("*.j2")):
         content = path.read_text(encoding="utf-8")
         found |= set(IN_TEMPLATE.findall(content))
         for noun in COUNTED_IN_TEMPLATE.findall(content):
@@ -80,7 +81,7 @@ def said_by_name() -> set[str]:
 def own_texts() -> set[str]:
     """Return every text of ours that a page in two languages can say."""
     found = said_in_templates() | said_by_name()
-    for path in REPORT.glob("*.py"):
+    for path in (path for folder in SAYING for path in folder.glob("*.py")):
         found |= said_in_python(path)
     return found
 

@@ -106,7 +106,7 @@ def _contents(statement: Statement) -> Contents:
         not_before=body.validity.not_before,
         not_after=body.validity.not_after,
         outcome=results.outcome,
-        results=tuple(_set_result(statement, row) for row in scope.algorithms),
+        results=tuple(set_result(statement, row) for row in scope.algorithms),
         failed_checks=tuple(check for check in results.checks if check.outcome == "fail"),
         controls=results.controls,
         controls_as_expected=sum(control.expected == control.seen for control in results.controls),
@@ -123,7 +123,8 @@ def _contents(statement: Statement) -> Contents:
     )
 
 
-def _set_result(statement: Statement, algorithm: Algorithm) -> SetResult:
+def set_result(statement: Statement, algorithm: Algorithm) -> SetResult:
+    """Return what a certificate says of one of its parameter sets."""
     results = statement.predicate.results
     checks = [check for check in results.checks if check.parameter_set == algorithm.name]
     outcomes = [check.outcome for check in checks]
