@@ -17,6 +17,14 @@ from pqvalidate import __version__
 from pqvalidate.acvp.flags import add_flags as add_acvp_flags
 from pqvalidate.bench.flags import add_flags as add_bench_flags
 from pqvalidate.errors import PqvalidateError
+from pqvalidate.roles.flags import (
+    add_keygen_flags,
+    add_pin_flags,
+    add_signing_flags,
+    add_stamp_flags,
+    add_timestamp_flags,
+    add_trust_flags,
+)
 
 _EXIT_CODES = """exit codes:
   0  conforms under the policy; verify: valid
@@ -49,25 +57,16 @@ def parser() -> argparse.ArgumentParser:
     _cbom_flags(verb("cbom", "write the algorithms that a bundle has found as a CycloneDX 1.6 CBOM"))
     certify = verb("certify", "sign a certificate of what a bundle shows")
     certify.add_argument("bundle", metavar="BUNDLE", help="folder that `pqvalidate run` has written")
-    certify.add_argument("--key", required=True, metavar="KEYFILE", help="signing key file from `pqvalidate keygen`")
+    add_signing_flags(certify)
     certify.add_argument("--out", required=True, metavar="FILE", help="certificate to write; never overwritten")
     certify.add_argument("--policy", action="append", default=[], metavar="P",
                          help="sign a verdict under this policy in a file of its own; may be repeated")  # fmt: skip
     certify.add_argument("--service-life-until", metavar="DATE", help="last day of use that the verdict is asked for")
     certify.add_argument("--valid-days", type=int, default=365, metavar="N", help="days of validity (default: 365)")
-    verify = verb("verify", "verify a certificate or a signed policy verdict offline")
-    verify.add_argument("certificate", metavar="CERT", help="certificate or verdict file")
-    verify.add_argument("--trust", required=True, metavar="TRUSTFILE", help="trust file of the validators you trust")
-    verify.add_argument("--artefact", action="append", default=[], metavar="FILE",
-                        help="file or folder that must be what was tested; may be repeated")  # fmt: skip
-    _policy_flags(verify, "judge a valid certificate under this policy, too; may be repeated")
-    verify.add_argument("--as-of", metavar="DATE", help="judge validity at this date (YYYY-MM-DD; default: now)")
-    _format_flag(verify, "CERTIFICATE_FORMATS")
-    keygen = verb("keygen", "make a hybrid signing key (ECDSA P-384 and ML-DSA-87) and its trust file")
-    keygen.add_argument("--out", required=True, metavar="DIR", help="folder for signing-key.json and trust.json")
-    keygen.add_argument("--name", default="unnamed validator", metavar="TEXT", help="name of the validator")
-    keygen.add_argument("--role", choices=("vendor-self", "buyer", "lab", "government"), default="vendor-self",
-                        help="role of the validator (default: vendor-self)")  # fmt: skip
+    _verify_flags(verb("verify", "verify a certificate or a signed policy verdict offline"))
+    add_keygen_flags(verb("keygen", "make a hybrid signing key (ECDSA P-384 and ML-DSA-87) and its trust file"))
+    add_trust_flags(verb("trust", "make, sign and check a trust file that root keys answer for"))
+    add_timestamp_flags(verb("timestamp", "have a time stamp authority confirm that a certificate exists (RFC 3161)"))
     acvp = verb("acvp", "make test files for a device that may not be connected, and judge its answers")
     add_acvp_flags(acvp, _format_flag)
     add_bench_flags(verb("bench", "time implementations beside each other, with intervals that hold on busy machines"))
@@ -91,6 +90,18 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _verify_flags(verify: argparse.ArgumentParser) -> None:
+    verify.add_argument("certificate", metavar="CERT", help="certificate or verdict file")
+    verify.add_argument("--trust", required=True, metavar="TRUSTFILE", help="trust file of the validators you trust")
+    add_pin_flags(verify)
+    add_stamp_flags(verify)
+    verify.add_argument("--artefact", action="append", default=[], metavar="FILE",
+                        help="file or folder that must be what was tested; may be repeated")  # fmt: skip
+    _policy_flags(verify, "judge a valid certificate under this policy, too; may be repeated")
+    verify.add_argument("--as-of", metavar="DATE", help="judge validity at this date (YYYY-MM-DD; default: now)")
+    _format_flag(verify, "CERTIFICATE_FORMATS")
+
+
 def _judge_flags(judge: argparse.ArgumentParser) -> None:
     judge.add_argument("bundle", metavar="BUNDLE|CERT",
                        help="folder that `pqvalidate run` has written, or a certificate")  # fmt: skip
@@ -99,6 +110,7 @@ def _judge_flags(judge: argparse.ArgumentParser) -> None:
     judge.add_argument("--parameter-set", action="append", default=[], metavar="P",
                        help="a set that will be used; may be repeated (default: any that is allowed)")  # fmt: skip
     judge.add_argument("--trust", metavar="TRUSTFILE", help="trust file to check the signatures of a certificate with")
+    add_pin_flags(judge)
     _format_flag(judge)
 
 

@@ -125,9 +125,9 @@ def certify(given: argparse.Namespace) -> int:
     """Sign a certificate of a bundle, and a verdict for each policy that is named."""
     from pqvalidate import judging  # noqa: PLC0415
     from pqvalidate.certificate import certify as issue  # noqa: PLC0415
-    from pqvalidate.certificate import load_signing_key  # noqa: PLC0415
+    from pqvalidate.roles.naming import signer  # noqa: PLC0415
 
-    key = load_signing_key(Path(given.key))
+    key = signer(given)
     judging.refuse_early(given.policy, given, _now())
     profiles, asked = judging.load(given.policy), judging.question(given, _now())
     judging.planned_files(Path(given.out), profiles)
@@ -147,6 +147,7 @@ def verify(given: argparse.Namespace) -> int:
     """Verify a certificate or a policy verdict offline and print its one page."""
     from pqvalidate.certificate import EXIT_CODES, summary  # noqa: PLC0415
     from pqvalidate.certificate import verify as verify_file  # noqa: PLC0415
+    from pqvalidate.certificate.belief import pin_of, stamp_of  # noqa: PLC0415
     from pqvalidate.certificate.reading import is_verdict  # noqa: PLC0415
     from pqvalidate.report import CERTIFICATE_FORMATS  # noqa: PLC0415
 
@@ -163,7 +164,7 @@ def verify(given: argparse.Namespace) -> int:
         return code
     found = verify_file(
         Path(given.certificate), Path(given.trust), artefacts=[Path(p) for p in given.artefact],
-        as_of=moment,
+        as_of=moment, pin=pin_of(given), stamp=stamp_of(given),
     )  # fmt: skip
     printed = CERTIFICATE_FORMATS[given.format](summary(found), given.lang)
     code = EXIT_CODES[found.decision]
@@ -175,15 +176,11 @@ def verify(given: argparse.Namespace) -> int:
     return code
 
 
-def keygen(given: argparse.Namespace) -> int:
-    """Make a signing key and its trust file."""
-    from pqvalidate.certificate import keygen as make_keys  # noqa: PLC0415
+def roles(given: argparse.Namespace) -> int:
+    """Make keys, trust files and time stamps."""
+    from pqvalidate.roles import verbs  # noqa: PLC0415
 
-    made = make_keys(Path(given.out), now=_now(), name=given.name, role=given.role)
-    _print(
-        f"Private signing key: {made.signing_key} (readable by you only; keep it offline)\n"
-        f"Public trust file:   {made.trust} (give it to those who verify)\n"
-    )
+    _print(verbs.VERBS[given.verb](given, _now()))
     return 0
 
 
@@ -378,7 +375,7 @@ def _print_json(value: Any) -> None:  # noqa: ANN401  (any JSON value)
 
 
 VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "run": run, "plan": plan, "judge": judge, "cbom": cbom, "certify": certify, "verify": verify, "keygen": keygen,
-    "acvp": acvp, "bench": bench, "init": init, "harness-check": harness_check, "vendors": vendors, "explain": explain,
-    "doctor": doctor, "profile-check": profile_check,
+    "run": run, "plan": plan, "judge": judge, "cbom": cbom, "certify": certify, "verify": verify, "keygen": roles,
+    "trust": roles, "timestamp": roles, "acvp": acvp, "bench": bench, "init": init, "harness-check": harness_check,
+    "vendors": vendors, "explain": explain, "doctor": doctor, "profile-check": profile_check,
 }  # fmt: skip

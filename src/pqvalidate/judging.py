@@ -13,11 +13,13 @@ from typing import Any
 import msgspec
 
 from pqvalidate.bundle import read_evidence
-from pqvalidate.certificate import SigningKey, Statement
+from pqvalidate.certificate import Statement
 from pqvalidate.certificate import verify as verify_certificate
+from pqvalidate.certificate.belief import pin_of, stamp_of
 from pqvalidate.certificate.keys import write_new
 from pqvalidate.certificate.predicate import parse_time
 from pqvalidate.certificate.reading import read_unchecked
+from pqvalidate.certificate.signing import Signer
 from pqvalidate.documents import to_json
 from pqvalidate.errors import PqvalidateError, UsageError
 from pqvalidate.evidence import Evidence
@@ -138,7 +140,7 @@ def read(given: argparse.Namespace, asked: Question, now: datetime) -> Judged:
     # Valid at some moment of the day: from now on today, at its end on another day.
     today = now.date().isoformat() == asked.as_of
     moment = now if today else parse_time(f"{asked.as_of}T23:59:59Z")
-    found = verify_certificate(path, Path(given.trust), as_of=moment)
+    found = verify_certificate(path, Path(given.trust), as_of=moment, pin=pin_of(given))
     if found.decision != "valid" or found.statement is None:
         raise NotValidError(f"{path} is not judged, for it is {found.decision}: {'; '.join(found.reasons)}")
     return of_statement(found.statement, more, checked=True)
@@ -268,8 +270,9 @@ def verified_verdict(given: argparse.Namespace, as_of: datetime) -> tuple[str, i
         raise UsageError("--policy judges a certificate; this file is a verdict under a policy already")
     _refuse_html(given)
     found = verify_verdict(
-        Path(given.certificate), Path(given.trust), artefacts=[Path(p) for p in given.artefact], as_of=as_of
-    )
+        Path(given.certificate), Path(given.trust), artefacts=[Path(p) for p in given.artefact], as_of=as_of,
+        pin=pin_of(given), stamp=stamp_of(given),
+    )  # fmt: skip
     show = verdict_text.json if given.format == "json" else verdict_text.text
     return show(found), 0 if found.decision == "valid" else 1
 
@@ -320,7 +323,7 @@ def planned_files(certificate: Path, profiles: dict[str, LoadedProfile | None]) 
 
 
 def sign_verdicts(
-    certificate: Path, key: SigningKey, profiles: dict[str, LoadedProfile | None], asked: Question, now: datetime
+    certificate: Path, key: Signer, profiles: dict[str, LoadedProfile | None], asked: Question, now: datetime
 ) -> list[VerdictFiles]:
     """Judge a certificate that was just issued and write one signed verdict for each policy beside it.
 

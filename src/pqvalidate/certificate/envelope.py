@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
-from pqvalidate.certificate.keys import SCHEMES, Family, SigningKey, TrustedKey, TrustedValidator
+from pqvalidate.certificate.keys import SCHEMES, Family, TrustedKey, TrustedValidator
 from pqvalidate.certificate.predicate import PAYLOAD_TYPE
 from pqvalidate.documents import Record, parse_json, read_bytes, to_json, to_record
-from pqvalidate.errors import InputError
+from pqvalidate.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # public, but not listed in __all__
+
+    from pqvalidate.certificate.signing import Signer
 
 MOST_BYTES = 16 * 1024 * 1024
 """Largest certificate file that is read; a realistic one has 30 to 300 kB."""
@@ -49,18 +52,51 @@ class OpenedEnvelope(Record):
     signatures: tuple[bytes, ...]
 
 
-def seal(body: bytes, key: SigningKey) -> bytes:
-    """Return the envelope as JSON: ``body`` signed by both keys of a validator, the classical one first."""
-    from securesystemslib.dsse import Envelope as StockEnvelope  # noqa: PLC0415  (30 ms, needed by certificates only)
-    from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]  # noqa: PLC0415
+def seal(body: bytes, signer: Signer) -> bytes:
+    """Return the envelope as JSON: ``body`` signed by both keys of a validator, the classical one first.
 
-    envelope = StockEnvelope(body, PAYLOAD_TYPE, {})
+    Raises:
+        UsageError: the signer cannot sign, or a signature that it gave does not verify.
+
+    """
+    return envelope_json(body, PAYLOAD_TYPE, sign_lines(body, PAYLOAD_TYPE, signer))
+
+
+def sign_lines(body: bytes, payload_type: str, signer: Signer) -> tuple[SignatureLine, ...]:
+    """Return one signature by the key of each family, each verified before it is handed out.
+
+    A damaged ECDSA signature can betray its key, and an outside signer may err or lie.
+
+    Raises:
+        UsageError: as ``seal``.
+
+    """
+    message = authenticated(body, payload_type)
+    lines: list[SignatureLine] = []
     for family in SCHEMES:
-        public = next(trusted for trusted in key.public.keys if trusted.family == family)
-        envelope.sign(CryptoSigner(key.secret[family], _stock_key(public)))
-    document = envelope.to_dict()
-    signatures = tuple(SignatureLine(keyid=line["keyid"], sig=line["sig"]) for line in document["signatures"])
-    return to_json(Envelope(payload=document["payload"], payload_type=document["payloadType"], signatures=signatures))
+        public = next(trusted for trusted in signer.public.keys if trusted.family == family)
+        signature = signer.sign(family, to_be_signed(family, message))
+        if not _valid(public, signature, message):
+            raise UsageError(f"the signer gave a {family} signature that does not verify; nothing was written")
+        lines.append(SignatureLine(keyid=public.spki_sha256, sig=base64.b64encode(signature).decode()))
+    return tuple(lines)
+
+
+def to_be_signed(family: Family, message: bytes) -> bytes:
+    """Return what the primitive of a family signs: the message, or for ML-DSA "tuf" ‖ 0x01 ‖ SHA-512 of it (TAP 21)."""
+    return message if family == "classical" else b"tuf\x01" + hashlib.sha512(message).digest()
+
+
+def authenticated(body: bytes, payload_type: str) -> bytes:
+    """Return the pre-authentication encoding of DSSE, which binds the payload type and both lengths."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(body), body)
+
+
+def envelope_json(body: bytes, payload_type: str, lines: Sequence[SignatureLine]) -> bytes:
+    """Return the JSON file of an envelope."""
+    payload = base64.b64encode(body).decode()
+    return to_json(Envelope(payload=payload, payload_type=payload_type, signatures=tuple(lines)))
 
 
 def read_envelope(path: Path) -> OpenedEnvelope:
@@ -104,10 +140,7 @@ def signed_by(envelope: OpenedEnvelope, validators: Sequence[TrustedValidator]) 
     Each signature is tried with each trusted key: what the envelope says about keys is ignored. Signatures by keys
     that nobody trusts have no effect.
     """
-    from securesystemslib.dsse import Envelope as StockEnvelope  # noqa: PLC0415
-
-    # DSSE pre-authentication encoding: binds the payload type and both lengths.
-    message = StockEnvelope(envelope.payload, envelope.payload_type, {}).pae()
+    message = authenticated(envelope.payload, envelope.payload_type)
     found: dict[str, dict[Family, TrustedKey]] = {}
     for validator in validators:
         for key in validator.keys:

@@ -11,8 +11,9 @@ from pathlib import Path
 from pqvalidate.bundle import read_cases, read_evidence, read_opening
 from pqvalidate.certificate.consistency import problems
 from pqvalidate.certificate.envelope import parse_envelope, seal, signed_by
-from pqvalidate.certificate.keys import SCHEMES, SigningKey, write_new
+from pqvalidate.certificate.keys import SCHEMES, refuse_wrong_role, write_new
 from pqvalidate.certificate.predicate import PAYLOAD_TYPE, Digests, Material, Statement, format_time
+from pqvalidate.certificate.signing import Signer
 from pqvalidate.certificate.statement import build_statement
 from pqvalidate.digests import directory_digests, file_digests
 from pqvalidate.documents import canonical, to_record
@@ -35,7 +36,7 @@ class CertificateFile:
 
 def certify(
     bundle: Path,
-    key: SigningKey,
+    key: Signer,
     out: Path,
     *,
     now: datetime,
@@ -49,9 +50,11 @@ def certify(
 
     Raises:
         InputError: the bundle is missing, interrupted, malformed, or its parts contradict each other.
-        UsageError: ``out`` exists or cannot be written, or the key is not trusted for the whole validity.
+        UsageError: ``out`` exists or cannot be written, or the key is not trusted for the whole validity,
+            or not for certificates.
 
     """
+    refuse_wrong_role(key, "certificates")
     if out.exists():
         raise UsageError(f"{out} exists and is never overwritten; choose another --out")
     evidence = _checked(bundle)
@@ -121,7 +124,7 @@ def _recount(evidence: Evidence, cases: Iterable[CaseRecord]) -> str | None:
     return None
 
 
-def _issue_time(now: datetime, valid_days: int, key: SigningKey) -> str:
+def _issue_time(now: datetime, valid_days: int, key: Signer) -> str:
     try:
         issued_at, not_after = format_time(now), format_time(now + timedelta(days=valid_days))
     except OverflowError:
@@ -137,7 +140,7 @@ def _issue_time(now: datetime, valid_days: int, key: SigningKey) -> str:
     return issued_at
 
 
-def _new_id(evidence: Evidence, key: SigningKey, issued_at: str) -> str:
+def _new_id(evidence: Evidence, key: Signer, issued_at: str) -> str:
     """Return an identifier that follows from what was tested, by whom and when: the same input gives the same one."""
     seed = canonical([evidence.facts_digest, key.validator.id, issued_at])
     return f"PQV-{issued_at[:4]}-{hashlib.sha256(seed).hexdigest()[:16]}"
@@ -165,7 +168,7 @@ def _remedy(problem: str) -> str:
     return _REMEDY
 
 
-def _check_seal(envelope: bytes, body: bytes, key: SigningKey) -> None:
+def _check_seal(envelope: bytes, body: bytes, key: Signer) -> None:
     """Verify what was just signed: a signature that was damaged in the making can betray an ECDSA key."""
     document = parse_envelope(envelope, "the new certificate")
     found = signed_by(document, [key.public]).get(key.public.id, {})

@@ -1,8 +1,8 @@
-"""Keys of a validator: the private signing key file, and the public trust file that others verify with.
+"""Keys: the private signing key file, and the public trust file that others verify with.
 
-A validator signs with two keys, one of each family: ECDSA P-384 (classical) and ML-DSA-87 (post-quantum). A key is
-known by the SHA-256 of its SubjectPublicKeyInfo (SPKI, RFC 5280 section 4.1.2.7), recomputed wherever it matters; a key
-identifier that somebody wrote down is a hint and nothing more.
+The holder of a role (validator, policy owner, catalogue, root) signs with two keys, one of each family: ECDSA P-384
+(classical) and ML-DSA-87 (post-quantum). A key is known by the SHA-256 of its SubjectPublicKeyInfo (SPKI, RFC 5280
+section 4.1.2.7), recomputed wherever it matters; a key identifier that somebody wrote down is a hint and nothing more.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from pqvalidate.certificate.predicate import (
     Independence,
@@ -30,19 +31,29 @@ from pqvalidate.certificate.predicate import (
     format_time,
     parse_time,
 )
+from pqvalidate.certificate.primitives import Family as Family  # noqa: PLC0414  (a name of this module, too)
+from pqvalidate.certificate.primitives import family_of, new_keys, pem, secret_key, sign_message, spki
+from pqvalidate.certificate.sealing import Sealed, open_secret, seal_secret
 from pqvalidate.documents import Record, parse_json, read_bytes, to_json, to_record
 from pqvalidate.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
-    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA87PrivateKey, MLDSA87PublicKey
+    from pqvalidate.certificate.primitives import PublicKey, SecretKey
+    from pqvalidate.certificate.signing import Signer
 
-    PublicKey: TypeAlias = EllipticCurvePublicKey | MLDSA87PublicKey
-    SecretKey: TypeAlias = EllipticCurvePrivateKey | MLDSA87PrivateKey
-
-Family: TypeAlias = Literal["classical", "pq"]
 # Names of the Update Framework; "/1" is the version of TAP 21, which signs "tuf" ‖ 0x01 ‖ SHA-512(message).
 SCHEMES: dict[Family, str] = {"classical": "ecdsa-sha2-nistp384", "pq": "ml-dsa-87/1"}
+Purpose: TypeAlias = Literal["validator", "policy-owner", "catalogue", "root"]
+Signed: TypeAlias = Literal["certificates", "verdicts", "catalogue metadata", "trust files"]
+MAY_SIGN: dict[Purpose, tuple[Signed, ...]] = {
+    "validator": ("certificates", "verdicts"),
+    "policy-owner": ("verdicts",),
+    "catalogue": ("catalogue metadata",),
+    "root": ("trust files",),
+}
+"""What the keys of each role may sign; anything else that they sign is refused."""
+
+VendorRelation: TypeAlias = Literal["none", "same-organisation", "commissioned-by-vendor", "not-stated"]
 KEY_DAYS = 730
 """Days for which a new key is trusted: validators renew theirs within two years."""
 
@@ -62,8 +73,15 @@ class TrustedKey(Record):
     spki: Name
 
 
+class Revocation(Record):
+    """From when on (UTC) the signatures of a key are no longer believed, and why."""
+
+    since: UtcTime
+    reason: Name
+
+
 class TrustedValidator(Record):
-    """An organisation whose certificates are believed, in which role, with which keys, and in which period (UTC)."""
+    """An organisation that is believed: in which role, with which keys, in which period (UTC), for which purpose."""
 
     id: Name
     name: Name
@@ -71,6 +89,8 @@ class TrustedValidator(Record):
     not_before: UtcTime
     not_after: UtcTime
     keys: Annotated[tuple[TrustedKey, ...], Meta(min_length=1)]
+    purpose: Purpose = "validator"
+    revoked: Revocation | None = None
 
 
 class Trust(Record):
@@ -91,10 +111,12 @@ class _StoredSigningKey(Record):
     id: Name
     name: Name
     role: Role
-    vendor_relation: Literal["none", "same-organisation", "commissioned-by-vendor", "not-stated"]
+    vendor_relation: VendorRelation
     not_before: UtcTime
     not_after: UtcTime
-    keys: tuple[_StoredKey, ...]
+    keys: tuple[_StoredKey, ...] = ()
+    purpose: Purpose = "validator"
+    sealed: Sealed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +126,10 @@ class SigningKey:
     validator: Validator
     public: TrustedValidator
     secret: dict[Family, SecretKey] = field(repr=False)
+
+    def sign(self, family: Family, message: bytes) -> bytes:
+        """Return the signature of one family, as ``signing.Signer`` wants it."""
+        return sign_message(self.secret[family], message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,12 +148,15 @@ def keygen(
     now: datetime,
     name: str = "unnamed validator",
     role: Role = "vendor-self",
-    vendor_relation: Literal["none", "same-organisation", "commissioned-by-vendor", "not-stated"] = "not-stated",
+    vendor_relation: VendorRelation = "not-stated",
+    purpose: Purpose = "validator",
+    passphrase: bytes | None = None,
 ) -> KeyFiles:
     """Make a signing key pair of each family and write the private key file and the public trust file.
 
-    The private file holds both keys as unencrypted PKCS#8 and is readable by its owner only; protect the folder. The
-    keys are trusted from ``now`` for 730 days. Nothing is overwritten, and no secret is returned.
+    The private file holds both keys as PKCS#8, encrypted if there is a ``passphrase`` (see ``sealing``), and is
+    readable by its owner only; protect the folder. The keys are trusted from ``now`` for 730 days. Nothing is
+    overwritten, and no secret is returned.
 
     Raises:
         UsageError: one of the files exists, the folder cannot be written, or this OpenSSL has no ML-DSA.
@@ -137,20 +166,23 @@ def keygen(
     for path in (private, trust):
         if path.exists():
             raise UsageError(f"{path} exists and is never overwritten; choose another folder")
-    secret = _new_keys()
+    secret = new_keys()
     keys = tuple(_public(family, key.public_key()) for family, key in secret.items())
     digests: dict[Family, str] = {key.family: key.spki_sha256 for key in keys}
     # The identifier follows from the keys, so two validators cannot have the same one by accident.
     identity = hashlib.sha256("".join(digests.values()).encode()).hexdigest()[:32]
     entry = TrustedValidator(
         id=f"urn:pqvalidate:validator:{identity}", name=name, role=role, not_before=format_time(now),
-        not_after=format_time(now + timedelta(days=KEY_DAYS)), keys=keys,
+        not_after=format_time(now + timedelta(days=KEY_DAYS)), keys=keys, purpose=purpose,
     )  # fmt: skip
     stored = _StoredSigningKey(
         schema="pqvalidate/signing-key/1", id=entry.id, name=name, role=role, vendor_relation=vendor_relation,
-        not_before=entry.not_before, not_after=entry.not_after,
-        keys=tuple(_StoredKey(family=f, scheme=SCHEMES[f], pkcs8=_pem(key)) for f, key in secret.items()),
+        not_before=entry.not_before, not_after=entry.not_after, purpose=purpose,
+        keys=tuple(_StoredKey(family=f, scheme=SCHEMES[f], pkcs8=pem(key)) for f, key in secret.items()),
     )  # fmt: skip
+    if passphrase is not None:
+        public = replace(stored, keys=())
+        stored = replace(public, sealed=seal_secret(to_json(stored.keys), passphrase, bound_to=to_json(public)))
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -184,18 +216,30 @@ def write_new(path: Path, data: bytes, *, mode: int) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
-def load_signing_key(path: Path) -> SigningKey:
-    """Read a signing key file.
+def refuse_readable(path: Path, what: str) -> None:
+    """Refuse a file with a secret that others than its owner may read or write.
 
     Raises:
-        InputError: it is missing or malformed, others may read it, or it lacks a key of one family.
+        InputError: they may.
+
+    """
+    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise InputError(path, "", f"others than its owner may read this {what}", f"Run: chmod 600 {path}")
+
+
+def load_signing_key(path: Path, *, passphrase: bytes | None = None) -> SigningKey:
+    """Read a signing key file; ``passphrase`` opens an encrypted one.
+
+    Raises:
+        InputError: it is missing or malformed, others may read it, it lacks a key of one family, the passphrase is
+            wrong or missing, or there is one although the file is not encrypted.
 
     """
     data = read_bytes(path, _KEY_WHAT)
-    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise InputError(path, "", "others than its owner may read this private key", f"Run: chmod 600 {path}")
+    refuse_readable(path, "private key")
     stored = to_record(parse_json(data, path, _KEY_WHAT), _StoredSigningKey, path, _KEY_REMEDY)
     _check_period(path, "", stored.not_before, stored.not_after, _KEY_REMEDY)
+    stored = _unsealed(stored, path, passphrase)
     if sorted(key.family for key in stored.keys) != ["classical", "pq"]:
         raise InputError(path, "keys", "there must be one classical and one pq key", _KEY_REMEDY)
     secret: dict[Family, SecretKey] = {}
@@ -206,35 +250,104 @@ def load_signing_key(path: Path) -> SigningKey:
         secret[key.family] = _secret_key(key, path, f"{place}.pkcs8")
     entry = TrustedValidator(
         id=stored.id, name=stored.name, role=stored.role, not_before=stored.not_before, not_after=stored.not_after,
-        keys=tuple(_public(family, key.public_key()) for family, key in secret.items()),
+        keys=tuple(_public(family, key.public_key()) for family, key in secret.items()), purpose=stored.purpose,
     )  # fmt: skip
-    validator = Validator(
-        id=stored.id, name=stored.name, role=stored.role, accreditation=None,
-        independence=Independence(vendor_relation=stored.vendor_relation, statement="declared"),
+    return SigningKey(validator=validator_of(entry, stored.vendor_relation), public=entry, secret=secret)
+
+
+def _unsealed(stored: _StoredSigningKey, path: Path, passphrase: bytes | None) -> _StoredSigningKey:
+    if stored.sealed is None:
+        if passphrase is not None:  # whoever gives one believes that the file is protected
+            raise InputError(
+                path, "", "is not encrypted, although a passphrase was given", "Give none, or another file"
+            )
+        return stored
+    if stored.keys:
+        raise InputError(path, "keys", "stands beside the encrypted keys", _KEY_REMEDY)
+    if passphrase is None:
+        remedy = "Give its passphrase with --passphrase-file FILE or --passphrase-prompt"
+        raise InputError(path, "sealed", "this signing key is encrypted", remedy)
+    opened = open_secret(stored.sealed, passphrase, bound_to=to_json(replace(stored, sealed=None)))
+    if opened is None:
+        raise InputError(
+            path, "sealed", "the passphrase is wrong, or the file was changed", "Give the right passphrase"
+        )
+    keys = to_record(parse_json(opened, path, _KEY_WHAT), tuple[_StoredKey, ...], path, _KEY_REMEDY)
+    return replace(stored, keys=keys, sealed=None)
+
+
+def validator_of(entry: TrustedValidator, vendor_relation: VendorRelation) -> Validator:
+    """Return what a certificate says about the validator with this public entry."""
+    return Validator(
+        id=entry.id, name=entry.name, role=entry.role, accreditation=None,
+        independence=Independence(vendor_relation=vendor_relation, statement="declared"),
     )  # fmt: skip
-    return SigningKey(validator=validator, public=entry, secret=secret)
+
+
+def refuse_wrong_role(signer: Signer, what: Signed) -> None:
+    """Refuse to sign with a key of another role.
+
+    Raises:
+        UsageError: keys of this role may not sign ``what``.
+
+    """
+    problem = wrong_role(signer.public, what)
+    if problem:
+        raise UsageError(f"this key may not be used: {problem}")
+
+
+def wrong_role(entry: TrustedValidator, what: Signed) -> str:
+    """Return why the keys of an entry may not sign something; empty if they may."""
+    allowed = MAY_SIGN[entry.purpose]
+    return "" if what in allowed else f"{entry.name} ({entry.purpose}) may sign {' and '.join(allowed)}, not {what}"
 
 
 def load_trust(path: Path) -> Trust:
-    """Read a trust file and recompute the identity of every key in it.
+    """Read a trust file and recompute the identity of every key in it; of a signed one, only keys not revoked.
+
+    ``belief.believe`` reads more: pins, expiry, and the keys that were revoked, with the reason.
 
     Raises:
-        InputError: it is missing or malformed, a key is not what its family, scheme or hash says, or a validator or
-            key occurs twice.
+        InputError: it is missing or malformed, a key is not what its family, scheme or hash says, a validator or key
+            occurs twice, or a signed one lacks signatures of its root keys.
 
     """
-    trust = to_record(parse_json(read_bytes(path, _TRUST_WHAT), path, _TRUST_WHAT), Trust, path, _TRUST_REMEDY)
-    seen: set[str] = set()
-    for row, validator in enumerate(trust.validators):
-        place = f"validators[{row}]"
-        _check_period(path, place, validator.not_before, validator.not_after, _TRUST_REMEDY)
-        for index, key in enumerate(validator.keys):
-            _check_key(path, f"{place}.keys[{index}]", key)
-        for name in (validator.id, *(key.spki_sha256 for key in validator.keys)):
-            if name in seen:
-                raise InputError(path, place, f"{name} occurs twice", "Name each validator and key once")
-            seen.add(name)
+    data = read_bytes(path, _TRUST_WHAT)
+    tree = parse_json(data, path, _TRUST_WHAT)
+    if isinstance(tree, dict) and "payload" in tree:
+        from pqvalidate.certificate.roots import complete, parse_draft  # noqa: PLC0415  (most trust files are not signed)
+
+        signed = complete(parse_draft(data, path))
+        rows = tuple(row for row in signed.body.validators if row.revoked is None)
+        return Trust(schema="pqvalidate/trust/1", validators=rows)
+    return trust_of(tree, path)
+
+
+def trust_of(tree: object, path: Path) -> Trust:
+    """Return the unsigned trust file in a JSON value; raises as ``load_trust``."""
+    trust = to_record(tree, Trust, path, _TRUST_REMEDY)
+    check_entries({"validators": trust.validators}, path)
     return trust
+
+
+def check_entries(tables: dict[str, tuple[TrustedValidator, ...]], path: Path) -> None:
+    """Recompute the identity of every key in lists of entries, none of which may occur twice.
+
+    Raises:
+        InputError: as ``load_trust``.
+
+    """
+    seen: set[str] = set()
+    for table, rows in tables.items():
+        for number, row in enumerate(rows):
+            place = f"{table}[{number}]"
+            _check_period(path, place, row.not_before, row.not_after, _TRUST_REMEDY)
+            for index, key in enumerate(row.keys):
+                _check_key(path, f"{place}.keys[{index}]", key)
+            for name in (row.id, *(key.spki_sha256 for key in row.keys)):
+                if name in seen:
+                    raise InputError(path, place, f"{name} occurs twice", "Name each validator and key once")
+                seen.add(name)
 
 
 def _check_period(path: Path, place: str, not_before: str, not_after: str, remedy: str) -> None:
@@ -256,72 +369,24 @@ def _check_key(path: Path, place: str, key: TrustedKey) -> None:
     if hashlib.sha256(der).hexdigest() != key.spki_sha256:
         raise InputError(path, f"{place}.spki_sha256", "is not the SHA-256 of the key", _TRUST_REMEDY)
     # Decode and encode again: one key must have one identity, so a second encoding of it is refused.
-    if _family_of(der) != key.family:
+    if family_of(der) != key.family:
         raise InputError(path, f"{place}.spki", f"holds no {key.scheme} key in plain DER", _TRUST_REMEDY)
 
 
-def _family_of(der: bytes) -> Family | None:
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  (heavy; reading a manifest needs no keys)
-    from cryptography.hazmat.primitives.asymmetric import ec, mldsa  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import load_der_public_key  # noqa: PLC0415
-
-    try:
-        key = load_der_public_key(der)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return None
-    family: Family
-    if isinstance(key, mldsa.MLDSA87PublicKey):
-        family = "pq"
-    elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP384R1):
-        family = "classical"
-    else:
-        return None
-    return family if _spki(key) == der else None
-
-
 def _secret_key(stored: _StoredKey, path: Path, place: str) -> SecretKey:
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec, mldsa  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
-
-    try:
-        key = load_pem_private_key(stored.pkcs8.encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):  # whose texts might quote the key
-        raise InputError(path, place, "is no unencrypted PKCS#8 private key", _KEY_REMEDY) from None
-    if stored.family == "pq" and isinstance(key, mldsa.MLDSA87PrivateKey):
-        return key
-    if stored.family == "classical" and isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name == "secp384r1":
-        return key
-    raise InputError(path, place, f"is no {stored.scheme} key", _KEY_REMEDY)
-
-
-def _new_keys() -> dict[Family, SecretKey]:
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec, mldsa  # noqa: PLC0415
-
-    try:
-        return {"classical": ec.generate_private_key(ec.SECP384R1()), "pq": mldsa.MLDSA87PrivateKey.generate()}
-    except UnsupportedAlgorithm:
-        raise UsageError("this build of the cryptography package has no ML-DSA; install it from a wheel") from None
+    key = secret_key(stored.pkcs8)
+    if key is None:
+        raise InputError(path, place, "is no unencrypted PKCS#8 private key", _KEY_REMEDY)
+    if family_of(spki(key.public_key())) != stored.family:
+        raise InputError(path, place, f"is no {stored.scheme} key", _KEY_REMEDY)
+    return key
 
 
 def _public(family: Family, key: PublicKey) -> TrustedKey:
-    der = _spki(key)
+    der = spki(key)
     return TrustedKey(
         family=family,
         scheme=SCHEMES[family],
         spki_sha256=hashlib.sha256(der).hexdigest(),
         spki=base64.b64encode(der).decode(),
     )
-
-
-def _spki(key: PublicKey) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415
-
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
-def _pem(key: SecretKey) -> str:
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat  # noqa: PLC0415
-
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

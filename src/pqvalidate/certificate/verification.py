@@ -12,9 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from pqvalidate.certificate.belief import NO_PIN, Belief, Pin, Stamp, believe, revoked, sort_signers
 from pqvalidate.certificate.consistency import problems
-from pqvalidate.certificate.envelope import OpenedEnvelope, read_envelope, signed_by
-from pqvalidate.certificate.keys import Family, Trust, TrustedKey, TrustedValidator, load_trust
+from pqvalidate.certificate.envelope import OpenedEnvelope, read_envelope
+from pqvalidate.certificate.keys import Family, TrustedKey, TrustedValidator
 from pqvalidate.certificate.predicate import PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, Statement, format_time
 from pqvalidate.digests import directory_digests, file_digests
 from pqvalidate.documents import Record, canonical, parse_json, to_record
@@ -31,12 +32,16 @@ RULES: dict[str, str] = {
     "classical-signature": "A trusted ECDSA P-384 key signed these bytes.",
     "pq-signature": "A trusted ML-DSA-87 key signed these bytes.",
     "same-validator": "Both signatures are by one validator.",
+    "key-role": "Trusted keys of other roles, such as those of a catalogue, do not count.",
     "statement-type": "The signed bytes are a validation certificate, version 1.",
     "named-validator": "The certificate names the validator that signed it, in the role that the trust file gives.",
     "key-period": "The validator was trusted at the time of issue and is trusted at the time asked about.",
+    "not-revoked": "The keys are not revoked, or a time stamp shows that the signatures are older than that.",
     "contents": "The parts of the certificate agree with each other, and what was not tested is listed.",
     "validity": "The time asked about lies between notBefore and notAfter.",
     "artefacts": "Each file given is one that was tested, byte for byte.",
+    "timestamp": "A time stamp authority saw these signatures (RFC 3161).",
+    "trust-file": "The trust file is the one whose digest you have pinned.",
 }
 """Every rule of verification in the order in which it is applied, as a sentence that is true of a valid certificate."""
 
@@ -96,8 +101,18 @@ class _Protocol:
         return tuple(self._outcomes.values())
 
 
-def verify(cert: Path, trust: Path, *, artefacts: Sequence[Path] = (), as_of: datetime) -> Verified:
+def verify(
+    cert: Path,
+    trust: Path,
+    *,
+    artefacts: Sequence[Path] = (),
+    as_of: datetime,
+    pin: Pin = NO_PIN,
+    stamp: Stamp | None = None,
+) -> Verified:
     """Verify a certificate against a trust file, at a moment, and optionally against the files of the product.
+
+    ``pin`` is what the reader knows of the trust file from elsewhere; ``stamp`` a time stamp of the certificate.
 
     A well-formed certificate that must not be relied on comes back as ``invalid`` or ``expired`` with its reasons.
     The result is ``expired`` only if nothing but its age speaks against it. Source of the rules: DSSE 1.0, in-toto
@@ -112,10 +127,12 @@ def verify(cert: Path, trust: Path, *, artefacts: Sequence[Path] = (), as_of: da
         moment = format_time(as_of)
     except ValueError:
         raise UsageError("the time to verify for must name its zone") from None
-    believed = load_trust(trust)
+    believed = believe(trust, moment, pin)
     envelope = read_envelope(cert)
     matches = [_digest(path) for path in artefacts]
     protocol = _Protocol()
+    _note_trust(believed, protocol)
+    stamped = _stamped(cert, stamp, protocol)
     statement: Statement | None = None
     keys: dict[Family, TrustedKey] = {}
     matched: tuple[ArtefactMatch, ...] = ()
@@ -125,19 +142,44 @@ def verify(cert: Path, trust: Path, *, artefacts: Sequence[Path] = (), as_of: da
         if opened:
             statement, validator = opened
             keys = signed[validator.id]
+            protocol.note("not-revoked", revoked(validator, stamped))
             _judge_contents(statement, validator, moment, protocol)
             matched = _match(statement, matches, protocol)
     return _result(protocol, statement, moment, envelope, keys, matched)
 
 
-def _signatures(envelope: OpenedEnvelope, trust: Trust, protocol: _Protocol) -> dict[str, dict[Family, TrustedKey]]:
+def _note_trust(believed: Belief, protocol: _Protocol) -> None:
+    # Not pinned, it proves nothing by itself: even a signed one names its own root keys.
+    if believed.pinned:
+        protocol.note("trust-file", "", believed.rests_on)
+    else:
+        protocol.leave("trust-file", believed.rests_on)
+
+
+def _stamped(cert: Path, stamp: Stamp | None, protocol: _Protocol) -> str | None:
+    """Return the time of a time stamp that holds (UTC), or None."""
+    if stamp is None:
+        protocol.leave("timestamp", "no --timestamp was given")
+        return None
+    from pqvalidate.certificate.timestamps import RefusedStampError, stamped_at  # noqa: PLC0415  (an extra)
+
+    try:
+        moment = stamped_at(stamp.token, cert, stamp.authority)
+    except RefusedStampError as error:
+        protocol.note("timestamp", str(error))
+        return None
+    protocol.note("timestamp", "", f"on {moment}")
+    return moment
+
+
+def _signatures(envelope: OpenedEnvelope, trust: Belief, protocol: _Protocol) -> dict[str, dict[Family, TrustedKey]]:
     """Return the validators that signed with a key of each family, with those keys; none if any rule failed."""
     # Pinned before anything else: a signature made for another kind of document must not count here.
     if envelope.payload_type != PAYLOAD_TYPE:
         protocol.note("payload-type", f"it says {envelope.payload_type[:80]!r}")
         return {}
     protocol.note("payload-type", "")
-    found = signed_by(envelope, trust.validators)
+    found, wrong_roles = sort_signers(envelope, trust.validators, "certificates")
     families = {family for keys in found.values() for family in keys}
     # By family and not by number: two signatures by keys of one family are still one assumption.
     protocol.note("classical-signature", "" if "classical" in families else "no valid signature by a trusted key")
@@ -145,11 +187,13 @@ def _signatures(envelope: OpenedEnvelope, trust: Trust, protocol: _Protocol) -> 
     both = {name: keys for name, keys in found.items() if len(keys) == len({"classical", "pq"})}
     if len(families) == len({"classical", "pq"}):
         protocol.note("same-validator", "" if both else "the two families are keys of different validators")
+    if both or wrong_roles:  # a signature more, in whatever role, harms no certificate that has its own two
+        protocol.note("key-role", "" if both else wrong_roles)
     return both
 
 
 def _open(
-    envelope: OpenedEnvelope, signed: dict[str, Any], cert: Path, trust: Trust, protocol: _Protocol
+    envelope: OpenedEnvelope, signed: dict[str, Any], cert: Path, trust: Belief, protocol: _Protocol
 ) -> tuple[Statement, TrustedValidator] | None:
     """Parse the verified bytes, and only those; return the statement and the validator that signed it, if it did."""
     tree = parse_body(envelope.payload, cert)

@@ -15,8 +15,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, field
 
-from pqvalidate.certificate.envelope import read_envelope, seal, signed_by
-from pqvalidate.certificate.keys import Family, SigningKey, TrustedValidator, load_trust
+from pqvalidate.certificate.belief import NO_PIN, Pin, Stamp, believe, revoked, sort_signers
+from pqvalidate.certificate.envelope import read_envelope, seal
+from pqvalidate.certificate.keys import Family, TrustedValidator, refuse_wrong_role
 from pqvalidate.certificate.predicate import (
     PAYLOAD_TYPE,
     STATEMENT_TYPE,
@@ -29,6 +30,7 @@ from pqvalidate.certificate.predicate import (
     plain_tree,
 )
 from pqvalidate.certificate.reading import SVR_TYPE
+from pqvalidate.certificate.signing import Signer
 from pqvalidate.digests import directory_digests, file_digests
 from pqvalidate.documents import Record, canonical, parse_json, to_record
 from pqvalidate.errors import InputError, UsageError
@@ -84,6 +86,7 @@ class VerifiedVerdict(Record):
     signed_by: str
     body_sha256: str
     statement: SvrStatement | None
+    trust_file: str = ""
 
 
 def build_svr(verdict: PolicyVerdict, subjects: Sequence[SubjectFile], verifier: str, created: str) -> dict[str, Any]:
@@ -126,13 +129,15 @@ def properties(verdict: PolicyVerdict) -> tuple[str, ...]:
     )
 
 
-def sign_verdict(verdict: PolicyVerdict, certificate: Statement, key: SigningKey, now: datetime) -> bytes:
+def sign_verdict(verdict: PolicyVerdict, certificate: Statement, key: Signer, now: datetime) -> bytes:
     """Return the signed envelope of a verdict on the subjects of a certificate.
 
     Raises:
-        UsageError: the key is not trusted at ``now``, or the verdict is about other facts than the certificate.
+        UsageError: the key is not trusted at ``now`` or not for verdicts, or the verdict is about other facts than the
+            certificate.
 
     """
+    refuse_wrong_role(key, "verdicts")
     created = format_time(now)
     if not key.public.not_before <= created <= key.public.not_after:
         raise UsageError(f"the signing key is trusted from {key.public.not_before} to {key.public.not_after} only")
@@ -143,21 +148,33 @@ def sign_verdict(verdict: PolicyVerdict, certificate: Statement, key: SigningKey
     return seal(body, key)
 
 
-def verify_verdict(path: Path, trust: Path, *, as_of: datetime, artefacts: Sequence[Path] = ()) -> VerifiedVerdict:
-    """Verify a signed policy verdict: two signatures of one trusted validator, one of each family, then its contents.
+def verify_verdict(
+    path: Path,
+    trust: Path,
+    *,
+    as_of: datetime,
+    artefacts: Sequence[Path] = (),
+    pin: Pin = NO_PIN,
+    stamp: Stamp | None = None,
+) -> VerifiedVerdict:
+    """Verify a signed policy verdict: two signatures of one trusted signer, one of each family, then its contents.
+
+    A validator or a policy owner may sign it; ``pin`` and ``stamp`` are as for ``certificate.verify``.
 
     Raises:
         InputError: a file is missing or malformed.
 
     """
-    believed = load_trust(trust)
+    believed = believe(trust, format_time(as_of), pin)
     envelope = read_envelope(path)
     digest = hashlib.sha256(envelope.payload).hexdigest()
     if envelope.payload_type != PAYLOAD_TYPE:
         return _refused(digest, f"payload-type: it says {envelope.payload_type[:80]!r}")
-    signed = signed_by(envelope, believed.validators)
+    signed, wrong_roles = sort_signers(envelope, believed.validators, "verdicts")
     families: tuple[Family, ...] = ("classical", "pq")
     both = [name for name, keys in signed.items() if all(family in keys for family in families)]
+    if not both and wrong_roles:
+        return _refused(digest, f"key-role: {wrong_roles}")
     if not both:
         return _refused(digest, "signatures: no trusted validator has signed it with a key of each family")
     statement = _opened(envelope.payload, path)
@@ -165,12 +182,28 @@ def verify_verdict(path: Path, trust: Path, *, as_of: datetime, artefacts: Seque
     row = next((v for v in believed.validators if v.id == named and v.id in both), None)
     if row is None:
         return _refused(digest, f"named-validator: it names {named}, which did not sign it")
-    problem = _problem(statement, row, format_time(as_of), artefacts)
+    problem = _stamp_problem(path, row, stamp) or _problem(statement, row, format_time(as_of), artefacts)
     if problem:
         return _refused(digest, problem)
+    standing = row.role if row.purpose == "validator" else row.purpose
     return VerifiedVerdict(
-        decision="valid", reasons=(), signed_by=f"{row.name} ({row.role})", body_sha256=digest, statement=statement
-    )
+        decision="valid", reasons=(), signed_by=f"{row.name} ({standing})",
+        body_sha256=digest, statement=statement, trust_file=believed.rests_on,
+    )  # fmt: skip
+
+
+def _stamp_problem(path: Path, signer: TrustedValidator, stamp: Stamp | None) -> str:
+    """Return why a time stamp does not hold, or the signer is revoked and no stamp rescues it; empty otherwise."""
+    stamped = None
+    if stamp is not None:
+        from pqvalidate.certificate.timestamps import RefusedStampError, stamped_at  # noqa: PLC0415  (an extra)
+
+        try:
+            stamped = stamped_at(stamp.token, path, stamp.authority)
+        except RefusedStampError as error:
+            return f"timestamp: {error}"
+    told = revoked(signer, stamped)
+    return f"not-revoked: {told}" if told else ""
 
 
 def _problem(statement: SvrStatement, signer: TrustedValidator, moment: str, artefacts: Sequence[Path]) -> str:

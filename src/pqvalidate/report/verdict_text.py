@@ -24,6 +24,7 @@ def text(found: VerifiedVerdict) -> str:
     page.gap()
     page.labelled("validator", found.signed_by, at=_LABEL)
     page.labelled("made", body.time_created, at=_LABEL)
+    page.labelled("trust", found.trust_file, at=_LABEL)
     for number, policy in enumerate(body.verifier.policies):
         page.labelled("extends" if number else "policy", f"{policy.name}", at=_LABEL)
         page.line((f"{'sha256':<{_LABEL}}", "dim"), policy.digest.sha256)
