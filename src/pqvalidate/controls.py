@@ -13,14 +13,15 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from pqvalidate import mutants, mutants_audit, mutants_dsa, mutants_kem, mutants_round3, mutants_state
-from pqvalidate.adapters.counting import WithCounts
 from pqvalidate.adapters.interface import Call, Ok, Reply
 from pqvalidate.adapters.session import Session, Target, reply_of, wire
+from pqvalidate.adapters.watching import Watching
 from pqvalidate.adapters.worker import Subject, answer
 from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.errors import AttachError
 from pqvalidate.evidence import CaseRecord, Control
 from pqvalidate.mutants import Mutant, OracleKem, OracleSignature
+from pqvalidate.mutants_native import Planted
 from pqvalidate.mutants_timing import LEAKY, SOUND, Timed
 from pqvalidate.oracle import mldsa
 from pqvalidate.planner import Planned, Task
@@ -174,13 +175,14 @@ def _mutant_control(task: Task) -> Control:
     return Control(control=f"mutant: {what}", check=task.check.name, expected="fail", seen="pass")
 
 
-def _timed_control(task: Task, programs: Mapping[str, Timed], expected: Literal["pass", "fail"]) -> Control:
+def _timed_control(task: Task, programs: Mapping[str, Timed | Planted], expected: Literal["pass", "fail"]) -> Control:
     """Time or count a program of ours like the implementation; what cannot be measured counts as misjudged."""
     made = programs[task.check.name]
-    asking = replace(task.asking, depth="standard")
+    operations = task.asking.operations | made.operations
+    asking = replace(task.asking, depth="standard", operations=operations)
     outcomes = set[str]()
     with suppress(AttachError), Session(made.target(asking.parameter_set)) as session:
-        outcomes = {r.outcome for r in window(WithCounts(session), replace(task, asking=asking), task.cases[:1], 1)}
+        outcomes = {r.outcome for r in window(Watching(session), replace(task, asking=asking), task.cases[:1], 1)}
     misjudged: Literal["pass", "fail"] = "fail" if expected == "pass" else "pass"
     seen = expected if outcomes == {expected} else misjudged
     return Control(control=made.what, check=task.check.name, expected=expected, seen=seen)

@@ -15,7 +15,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pqvalidate import mutants_native
 from pqvalidate.adapters.session import Target
+from pqvalidate.mutants_native import Planted
 
 _ROUNDS = 24
 _REMEMBERED = 4
@@ -91,6 +93,8 @@ class Timed:
 
     what: str
     program: str
+    operations: frozenset[str] = frozenset()
+    """What it offers beside the operations of the implementation for which it stands."""
 
     def target(self, parameter_set: str) -> Target:
         """Return what a worker is told to start it."""
@@ -117,13 +121,15 @@ def c_library() -> str:
 
 _STATISTICS, _INSTRUCTIONS, _DIVISIONS = (f"ml-kem/timing-{way}" for way in ("statistics", "instructions", "divisions"))
 _FIXED = "reference: a loop of fixed length"
-SOUND: dict[str, Timed] = {
+SOUND: dict[str, Timed | Planted] = {
+    **mutants_native.SOUND,
     _STATISTICS: Timed(what="reference: the same work whatever the input", program="Steady"),
     _INSTRUCTIONS: Timed(what=_FIXED, program="Counted"),
     _DIVISIONS: Timed(what=_FIXED, program="Counted"),
 }
 """For every timing check, a program that it must pass."""
-LEAKY: dict[str, Timed] = {
+LEAKY: dict[str, Timed | Planted] = {
+    **mutants_native.LEAKY,
     _STATISTICS: Timed(what="mutant: known ciphertexts are answered from memory", program="Remembering"),
     _INSTRUCTIONS: Timed(what="mutant: a comparison that ends at the first difference", program="EarlyExit"),
     _DIVISIONS: Timed(what="mutant: a division", program="Dividing"),

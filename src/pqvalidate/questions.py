@@ -99,7 +99,9 @@ ON_TIMING: dict[str, Asked] = {
     "ML-KEM": Asked(
         id=TIMING, clause="FIPS 203 §3.3 (no statement on timing; the vendor's own claim)",
         text="Does the time of decapsulation show no dependence on secrets to the methods named?",
-        checks=("ml-kem/timing-instructions", "ml-kem/timing-statistics"),
+        checks=(
+            "ml-kem/timing-instructions", "ml-kem/timing-statistics", "ml-kem/timing-taint", "ml-kem/timing-addresses",
+        ),
     ),
 }  # fmt: skip
 """By algorithm, the question that a claim on execution time raises."""

@@ -22,6 +22,7 @@ from tests.timing.libraries import MANIFEST, NAME
 from tests.unit.evidence_factory import GOOD_CONTROLS, QUESTIONS, STEPS, make_evidence, subject
 
 STATISTICS, INSTRUCTIONS, DIVISIONS = (f"ml-kem/timing-{way}" for way in ("statistics", "instructions", "divisions"))
+WAYS = tuple(f"env:{way}" for way in ("measure", "count", "taint", "trace"))
 GOOD = (
     *(Control(control=made.what, check=name, expected="pass", seen="pass") for name, made in SOUND.items()),
     *(Control(control=made.what, check=name, expected="fail", seen="fail") for name, made in LEAKY.items()),
@@ -52,17 +53,18 @@ def test_a_check_that_the_operator_names_without_a_claim_is_not_claimed() -> Non
 
 
 def test_depth_quick_never_measures_times() -> None:
-    steps = timing_steps(plan(claiming("decapsulate", "env:measure", "env:count"), "quick"))
+    steps = timing_steps(plan(claiming("decapsulate", *WAYS), "quick"))
     assert {step.reason for step in steps.values()} == {"not-at-this-depth"}
     assert len(steps) == len(checks_on_claim())
 
 
 def test_a_missing_tool_is_a_reason_and_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    steps = timing_steps(plan(claiming("decapsulate", "env:measure", "env:count")))
+    steps = timing_steps(plan(claiming("decapsulate", *WAYS)))
     assert {name: step.reason for name, step in steps.items()} == {
-        STATISTICS: None, INSTRUCTIONS: "tool-missing", DIVISIONS: "tool-missing",
+        name: None if name == STATISTICS else "tool-missing" for name in SOUND
     }  # fmt: skip
+    assert steps["ml-kem/timing-taint"].why == "not found here: valgrind, objdump, cc"
     assert steps[INSTRUCTIONS].why == "not found here: valgrind, objdump"
 
 
@@ -153,9 +155,9 @@ def test_every_timing_check_has_a_program_that_it_must_pass_and_one_that_it_must
     assert set(SOUND) == set(LEAKY) == {check.name for check in checks_on_claim()}
 
 
-@pytest.mark.needs("valgrind", "objdump")
+@pytest.mark.needs("cc", "valgrind", "objdump")
 def test_the_controls_are_judged_rightly() -> None:
-    planned = plan(claiming("decapsulate", "env:measure", "env:count"), only=tuple(SOUND))
+    planned = plan(claiming("decapsulate", *WAYS), "full", only=tuple(SOUND))
     controls = run_controls(planned)
     assert [control for control in controls if control.seen != control.expected] == []
     assert len(controls) == 2 * len(SOUND)

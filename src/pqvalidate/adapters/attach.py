@@ -10,7 +10,6 @@ from typing import Any, Self, cast
 import pqvalidate.vendors as built_in
 from pqvalidate.adapters.artefacts import artefact_of, artefacts_of, command_files, library_file, module_file
 from pqvalidate.adapters.c_abi_plan import bridge_symbols
-from pqvalidate.adapters.counting import WithCounts
 from pqvalidate.adapters.harness import HarnessSession, Program
 from pqvalidate.adapters.interface import (
     Call,
@@ -27,6 +26,7 @@ from pqvalidate.adapters.interface import (
 from pqvalidate.adapters.sandbox_paths import SandboxMode, wanted
 from pqvalidate.adapters.session import Hello, Limits, Session, Target, wire
 from pqvalidate.adapters.view import View
+from pqvalidate.adapters.watching import Watching
 from pqvalidate.algorithms import PARAMETER_SETS, KindName, parameter_set
 from pqvalidate.digests import file_digests
 from pqvalidate.errors import AttachError, InputError, UsageError
@@ -153,7 +153,7 @@ class Implementation:
 
         After ``most_losses`` calls that each cost the process, the rest is not made.
         """
-        replies = WithCounts(self._session).ask(calls, most_losses)
+        replies = Watching(self._session).ask(calls, most_losses)
         return [unasked(reply) for reply in replies] if self._bridged else replies
 
     @property
@@ -222,7 +222,8 @@ class Implementation:
     def _ways_to_measure(self, name: str) -> frozenset[str]:
         """Return how execution times can be looked at; a bridge to another program measures that program's start."""
         found = {"env:measure"} if "kept" in self._session.hello["together"] else set()
-        found |= {"env:count"} if self._session.target.counted else set()
+        found |= {"env:taint"} if found else set()
+        found |= {"env:count", "env:trace"} if self._session.target.counted else set()
         return frozenset(found if self.operations[name] else ())
 
     def _really_there(self, name: str, names: list[str]) -> list[str]:

@@ -16,44 +16,30 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from pqvalidate.adapters.interface import Call, Fault, Ok, Reply
-from pqvalidate.adapters.process import ChildProcess, python_worker
 from pqvalidate.adapters.session import Limits, Session, Target
+from pqvalidate.adapters.watched import WatchedSession
 from pqvalidate.errors import AttachError
 
 _CALLER = "ffi_call"
 _SYSTEM = ("libc.so", "libc-", "ld-linux", "ld-musl", "ld.so", "ld64.so")
-_SLOWER = 60
-"""Callgrind makes code about fifty times slower."""
-_START_SECONDS = 240
-_MEMORY = 16 << 30
-"""Addresses, most of them valgrind's own reservations."""
-_FILES, _DESCRIPTORS = 1 << 28, 1024
 _DIVISION = re.compile(r"^\s*([0-9a-f]+):\s+(v?i?div[a-z0-9]*|[su]div)\s", re.MULTILINE)
 _TOTAL = re.compile(r"(?:summary|totals): (\d+)")
 _FUNCTION = re.compile(r"^([0-9a-f]+) <([^>]+)>:$")
 
 
-class CountingSession(Session):
+class CountingSession(WatchedSession):
     """A worker under callgrind, which writes one file for each call of the function that is counted."""
 
     def __init__(self, target: Target, limits: Limits, folder: Path) -> None:
-        self._prefix = (
+        prefix = (
             "valgrind", "--quiet", "--tool=callgrind", f"--toggle-collect={_CALLER}", f"--dump-after={_CALLER}",
             "--dump-instr=yes", "--compress-pos=no", "--compress-strings=no",
             f"--callgrind-out-file={folder}/out.%p",
         )  # fmt: skip
-        longer = replace(
-            limits, call_seconds=limits.call_seconds * _SLOWER, start_seconds=_START_SECONDS, memory_bytes=_MEMORY,
-            file_bytes=_FILES, descriptors=_DESCRIPTORS,
-        )  # fmt: skip
-        super().__init__(replace(target, sandbox={}, batches=False), longer)
-
-    def _new_child(self) -> ChildProcess:
-        return python_worker({**self.target.environment, "PYTHONHASHSEED": "0"}, self._prefix)
+        super().__init__(target, limits, prefix, {"PYTHONHASHSEED": "0"})
 
 
 class WithCounts:

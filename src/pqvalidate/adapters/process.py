@@ -281,10 +281,13 @@ def _initial_environment(pid: int) -> bytes:
     return b""
 
 
-def python_worker(environment: dict[str, str], prefix: Sequence[str] = ()) -> ChildProcess:
+def python_worker(
+    environment: dict[str, str], prefix: Sequence[str] = (), *, obeys_environment: bool = False
+) -> ChildProcess:  # fmt: skip
     """Start the Python worker of this package in isolated mode, its prints unbuffered so that a crash keeps them.
 
-    ``prefix`` holds the words of a program that runs it and watches it.
+    ``prefix`` holds the words of a program that runs it and watches it. With ``obeys_environment`` the interpreter
+    obeys the variables of ``environment`` that are meant for it, and is isolated otherwise.
 
     Raises:
         OSError: the process cannot be started.
@@ -293,7 +296,8 @@ def python_worker(environment: dict[str, str], prefix: Sequence[str] = ()) -> Ch
     installed = [entry for entry in sys.path if Path(entry).name in _PLACES]
     root = Path(__file__).resolve().parents[2]
     source = "" if root.name in _PLACES else str(root)
-    command = [*prefix, sys.executable, "-I", "-B", "-u", "-c", _BOOT, "{fd}", source, *installed]
+    isolation = ("-s", "-P") if obeys_environment else ("-I",)
+    command = [*prefix, sys.executable, *isolation, "-B", "-u", "-c", _BOOT, "{fd}", source, *installed]
     return ChildProcess(command, environment)
 
 

@@ -27,6 +27,7 @@ from pqvalidate.adapters.interface import Operation, table_for
 from pqvalidate.adapters.journal import Journal
 from pqvalidate.adapters.launch import die_with_parent, limit_resources
 from pqvalidate.adapters.measuring import preparing, timed
+from pqvalidate.adapters.tainted_calls import tainted_calls
 from pqvalidate.adapters.together import together, ways
 from pqvalidate.adapters.worker_batches import answer_batch, answers
 from pqvalidate.algorithms import PREHASH_OID_BYTE
@@ -202,6 +203,8 @@ def _one(subject: Subject, request: dict[str, Any]) -> dict[str, Any]:
 def _perform(subject: Subject, request: dict[str, Any]) -> dict[str, Any]:
     if request["op"] == "measure":
         return _measure(subject, request)
+    if request["op"] == "taint":
+        return tainted_calls(subject, request)
     if request["op"] == "together":
         return together(
             request["how"], request["calls"], lambda call: answer(subject, call), lambda call: _begin(subject, call)

@@ -22,7 +22,7 @@ SUITES = (
     "state", "randomness", "audit", "accumulated", "properties",
 )  # fmt: skip
 """Modules of this package that each hold ``CHECKS``; a new family is one file and one name here."""
-ON_CLAIM = ("timing",)
+ON_CLAIM = ("timing", "timing_taint", "timing_addresses")
 """Modules whose checks bear on a claim of their own, and are asked only where the vendor makes it."""
 
 
