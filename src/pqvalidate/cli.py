@@ -16,6 +16,7 @@ from typing import NoReturn
 from pqvalidate import __version__
 from pqvalidate.acvp.flags import add_flags as add_acvp_flags
 from pqvalidate.bench.flags import add_flags as add_bench_flags
+from pqvalidate.catalogue.flags import add_verbs as add_catalogue_verbs
 from pqvalidate.errors import PqvalidateError
 from pqvalidate.roles.flags import (
     add_keygen_flags,
@@ -28,7 +29,7 @@ from pqvalidate.roles.flags import (
 
 _EXIT_CODES = """exit codes:
   0  conforms under the policy; verify: valid
-  1  does not conform; verify: invalid or expired
+  1  does not conform; verify: invalid, expired or withdrawn
   2  the command cannot be carried out as asked
   3  undecided: a question stayed unanswered, or the implementation could not be started
   4  an input file is malformed or fails its digest
@@ -63,7 +64,9 @@ def parser() -> argparse.ArgumentParser:
                          help="sign a verdict under this policy in a file of its own; may be repeated")  # fmt: skip
     certify.add_argument("--service-life-until", metavar="DATE", help="last day of use that the verdict is asked for")
     certify.add_argument("--valid-days", type=int, default=365, metavar="N", help="days of validity (default: 365)")
-    _verify_flags(verb("verify", "verify a certificate or a signed policy verdict offline"))
+    verify = verb("verify", "verify a certificate or a signed policy verdict offline")
+    _verify_flags(verify)
+    add_catalogue_verbs(verb, verify)
     add_keygen_flags(verb("keygen", "make a hybrid signing key (ECDSA P-384 and ML-DSA-87) and its trust file"))
     add_trust_flags(verb("trust", "make, sign and check a trust file that root keys answer for"))
     add_timestamp_flags(verb("timestamp", "have a time stamp authority confirm that a certificate exists (RFC 3161)"))

@@ -145,6 +145,7 @@ def certify(given: argparse.Namespace) -> int:
 
 def verify(given: argparse.Namespace) -> int:
     """Verify a certificate or a policy verdict offline and print its one page."""
+    from pqvalidate.catalogue.entrance import asked  # noqa: PLC0415
     from pqvalidate.certificate import EXIT_CODES, summary  # noqa: PLC0415
     from pqvalidate.certificate import verify as verify_file  # noqa: PLC0415
     from pqvalidate.certificate.belief import pin_of, stamp_of  # noqa: PLC0415
@@ -166,12 +167,22 @@ def verify(given: argparse.Namespace) -> int:
         Path(given.certificate), Path(given.trust), artefacts=[Path(p) for p in given.artefact],
         as_of=moment, pin=pin_of(given), stamp=stamp_of(given),
     )  # fmt: skip
-    printed = CERTIFICATE_FORMATS[given.format](summary(found), given.lang)
+    found, add_status = asked(given, found, moment)
+    printed = add_status(CERTIFICATE_FORMATS[given.format](summary(found), given.lang))
     code = EXIT_CODES[found.decision]
     if given.policy and found.decision == "valid" and found.statement is not None:
         from pqvalidate import judging  # noqa: PLC0415
 
         printed, code = judging.verified_under(given, found.statement, printed, _now())
+    _print(printed)
+    return code
+
+
+def catalogue(given: argparse.Namespace) -> int:
+    """Publish, withdraw, supersede or suspend certificates, or ask for the status of one."""
+    from pqvalidate.catalogue.entrance import act  # noqa: PLC0415
+
+    printed, code = act(given, _as_of(getattr(given, "as_of", None)))
     _print(printed)
     return code
 
@@ -378,4 +389,5 @@ VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": run, "plan": plan, "judge": judge, "cbom": cbom, "certify": certify, "verify": verify, "keygen": roles,
     "trust": roles, "timestamp": roles, "acvp": acvp, "bench": bench, "init": init, "harness-check": harness_check,
     "vendors": vendors, "explain": explain, "doctor": doctor, "profile-check": profile_check,
+    "publish": catalogue, "withdraw": catalogue, "supersede": catalogue, "suspend": catalogue, "status": catalogue,
 }  # fmt: skip

@@ -45,7 +45,7 @@ def test_an_issued_certificate_is_valid_and_every_rule_but_the_files_was_checked
     assert verified.decision == "valid"
     assert verified.reasons == ()
     assert rules(verified) == dict.fromkeys(RULES, "pass") | dict.fromkeys(
-        ("artefacts", "timestamp", "trust-file"), "not-checked"
+        ("artefacts", "status", "timestamp", "trust-file"), "not-checked"
     )
     assert {signer.family: signer.spki_sha256 for signer in verified.signers} == issued.keys.spki_sha256
 

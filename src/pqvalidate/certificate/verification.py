@@ -21,8 +21,11 @@ from pqvalidate.digests import directory_digests, file_digests
 from pqvalidate.documents import Record, canonical, parse_json, to_record
 from pqvalidate.errors import InputError, UsageError
 
-Decision: TypeAlias = Literal["valid", "invalid", "expired"]
-EXIT_CODES: dict[Decision, int] = {"valid": 0, "invalid": 1, "expired": 1}
+Decision: TypeAlias = Literal["valid", "invalid", "expired", "suspended", "withdrawn", "superseded", "undecided"]
+EXIT_CODES: dict[Decision, int] = {
+    "valid": 0, "invalid": 1, "expired": 1, "suspended": 1, "withdrawn": 1, "superseded": 1, "undecided": 3,
+}  # fmt: skip
+"""The last four come from a catalogue alone (``catalogue.checking``): undecided is a status that is not known."""
 
 _WHAT = "a certificate whose signed body is a canonical in-toto statement"
 _REMEDY = "Ask the validator for a corrected certificate"
@@ -40,10 +43,14 @@ RULES: dict[str, str] = {
     "contents": "The parts of the certificate agree with each other, and what was not tested is listed.",
     "validity": "The time asked about lies between notBefore and notAfter.",
     "artefacts": "Each file given is one that was tested, byte for byte.",
+    "status": "A catalogue lists it as valid, and is not too old to say so.",
     "timestamp": "A time stamp authority saw these signatures (RFC 3161).",
     "trust-file": "The trust file is the one whose digest you have pinned.",
 }
 """Every rule of verification in the order in which it is applied, as a sentence that is true of a valid certificate."""
+
+
+NO_CATALOGUE = "no --catalogue was given, so a withdrawal would not be known"
 
 
 class RuleOutcome(Record):
@@ -145,6 +152,7 @@ def verify(
             protocol.note("not-revoked", revoked(validator, stamped))
             _judge_contents(statement, validator, moment, protocol)
             matched = _match(statement, matches, protocol)
+    protocol.leave("status", NO_CATALOGUE)
     return _result(protocol, statement, moment, envelope, keys, matched)
 
 

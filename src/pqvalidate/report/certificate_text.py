@@ -12,7 +12,10 @@ from pqvalidate.report.terminal import Cell, Page
 from pqvalidate.report.words import GAP_REASONS, sentence, short_names
 
 _LABEL = 14
-_DECISION_STYLE = {"valid": "bold green", "invalid": "bold red", "expired": "bold yellow"}
+_DECISION_STYLE = {
+    "valid": "bold green", "invalid": "bold red", "expired": "bold yellow", "suspended": "bold red",
+    "withdrawn": "bold red", "superseded": "bold yellow", "undecided": "bold yellow",
+}  # fmt: skip
 _RULE_MARK: dict[str, tuple[str, str]] = {
     "pass": ("yes", "green"),
     "fail": ("NO", "bold red"),

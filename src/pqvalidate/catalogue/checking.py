@@ -1,0 +1,175 @@
+"""The status of a certificate by a catalogue: asked offline, with the time at which its owner last signed it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from msgspec.structs import replace
+
+from pqvalidate.catalogue import state
+from pqvalidate.catalogue.client import Anchor, Catalogue, bounded, open_catalogue, sha256, stale, state_of
+from pqvalidate.catalogue.entries import StatusChange
+from pqvalidate.catalogue.reading import certificate_path, statement_in
+from pqvalidate.catalogue.status import histories
+from pqvalidate.certificate.envelope import parse_envelope
+from pqvalidate.certificate.keys import load_trust
+from pqvalidate.certificate.predicate import Validity, format_time
+from pqvalidate.certificate.verification import Decision, RuleOutcome, Verified
+from pqvalidate.documents import Record
+from pqvalidate.errors import UsageError
+
+Shown: TypeAlias = Literal["valid", "suspended", "withdrawn", "superseded", "expired", "not-yet-valid", "not-listed"]
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"(?P<number>[0-9]{1,5})(?P<unit>[hdw])")
+
+
+class StatusAnswer(Record):
+    """What a catalogue says about a certificate at a moment.
+
+    ``catalogue_signed_at`` is when its owner last signed the whole; ``stale`` says why that is too long ago, and is
+    empty if it is not; ``anchored`` on what the trust in its root rests, and is empty if on nothing.
+    """
+
+    schema: Literal["pqvalidate/status-answer/1"]
+    certificate: str
+    status: Shown
+    why: str
+    superseded_by: str
+    as_of: str
+    catalogue_signed_at: str
+    stale: str
+    anchored: str
+    history: tuple[StatusChange, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0 for valid and fresh, 1 for a status that forbids relying on it, 3 where the status is not known."""
+        if self.status not in {"valid", "not-listed"}:
+            return 1
+        return 0 if self.status == "valid" and not self.stale else 3
+
+    @property
+    def sentence(self) -> str:
+        """Return the answer as a sentence without a full stop."""
+        old = f", too old: {self.stale}" if self.stale else ""
+        why = f" ({self.why})" if self.why else ""
+        return f"{self.status}{why}, status as of {self.catalogue_signed_at}{old}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """How a reader asks: which catalogue, what is trusted, how old it may be, and what is remembered where."""
+
+    folder: Path
+    moment: datetime
+    trust: Path | None = None
+    root: Path | None = None
+    longest: timedelta | None = None
+    memory: Path | None = None
+
+    def open(self) -> Catalogue:
+        """Open the catalogue.
+
+        Raises:
+            RefusedCatalogueError, InputError: as ``client.open_catalogue``.
+
+        """
+        root = bounded(self.root, 512 * 1024, "a root file of a catalogue") if self.root else None
+        holders = load_trust(self.trust).validators if self.trust and root is None else ()
+        known = state.read(self.memory) if self.memory else None
+        found = open_catalogue(self.folder, moment=self.moment, anchor=Anchor(root=root, holders=holders), known=known)
+        if self.memory:
+            state.write(self.memory, state_of(found))
+        return found
+
+
+def duration(text: str) -> timedelta:
+    """Return the time that e.g. ``12h``, ``7d`` or ``2w`` means.
+
+    Raises:
+        UsageError: it is written otherwise.
+
+    """
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise UsageError(f"--max-staleness {text!r} is no duration; write hours, days or weeks as 12h, 7d or 2w")
+    return timedelta(**{_UNITS[found["unit"]]: int(found["number"])})
+
+
+def status_of(name: str, asking: Asking) -> StatusAnswer:
+    """Return what a catalogue says about the certificate with this identifier.
+
+    Raises:
+        RefusedCatalogueError, InputError: as ``Asking.open``.
+
+    """
+    return _answer(asking.open(), name, asking, None)
+
+
+def _answer(found: Catalogue, name: str, asking: Asking, held: Verified | None) -> StatusAnswer:
+    moment = format_time(asking.moment)
+    history = histories(found.statuses()).get(name, ())
+    status, why, successor = _status(found, name, history, moment, held)
+    return StatusAnswer(
+        schema="pqvalidate/status-answer/1", certificate=name, status=status, why=why, superseded_by=successor,
+        as_of=moment, catalogue_signed_at=found.signed_at, stale=stale(found, asking.longest),
+        anchored=found.anchored, history=history,
+    )  # fmt: skip
+
+
+def _status(
+    found: Catalogue, name: str, history: tuple[StatusChange, ...], moment: str, held: Verified | None
+) -> tuple[Shown, str, str]:
+    if not history:
+        return "not-listed", "this catalogue does not list it", ""
+    path = certificate_path(name)
+    data = found.read(path)
+    file = f"{found.folder} ({path})"
+    if held is None or held.statement is None:
+        return _at(history, statement_in(data, file).predicate.validity, moment)
+    if sha256(parse_envelope(data, file).payload) != held.body_sha256:
+        return "not-listed", "under this identifier the catalogue lists another certificate", ""
+    return _at(history, held.statement.predicate.validity, moment)
+
+
+def _at(history: tuple[StatusChange, ...], validity: Validity, moment: str) -> tuple[Shown, str, str]:
+    """Return the status at a moment: that of the last change until then, and else what the certificate's dates say."""
+    then = [change for change in history if change.since <= moment]
+    if not then:
+        return "not-listed", f"it was listed only on {history[0].since}", ""
+    change = then[-1]
+    if change.status != "valid":
+        by = f" by {change.superseded_by}" if change.superseded_by else ""
+        return change.status, f"{by.strip()} since {change.since}: {change.reason}".strip(), change.superseded_by
+    if moment > validity.not_after:
+        return "expired", f"on {validity.not_after}", ""
+    if moment < validity.not_before:
+        return "not-yet-valid", f"only from {validity.not_before}", ""
+    later = history[-1]
+    return "valid", f"at that time; {later.status} since {later.since}" if later is not change else "", ""
+
+
+def with_status(verified: Verified, asking: Asking) -> tuple[Verified, StatusAnswer | None]:
+    """Add the status by a catalogue to a verified certificate; one that is not valid itself keeps its decision.
+
+    Raises:
+        RefusedCatalogueError, InputError: as ``Asking.open``.
+
+    """
+    if verified.statement is None:
+        return verified, None
+    name = verified.statement.predicate.certificate.id
+    answer = _answer(asking.open(), name, asking, verified)
+    decisions: dict[int, Decision] = {0: "valid", 3: "undecided"}
+    rest: dict[str, Decision] = {"suspended": "suspended", "withdrawn": "withdrawn", "superseded": "superseded"}
+    decision = decisions.get(answer.exit_code) or rest.get(answer.status, "invalid")
+    outcome: Literal["pass", "fail", "not-checked"] = "pass" if answer.exit_code == 0 else "fail"
+    row = RuleOutcome(rule="status", outcome=outcome, why=answer.sentence)
+    reasons = verified.reasons if outcome == "pass" else (*verified.reasons, f"status: {answer.sentence}")
+    rules = tuple(row if rule.rule == "status" else rule for rule in verified.rules)
+    final = decision if verified.decision == "valid" else verified.decision
+    return replace(verified, decision=final, reasons=reasons, rules=rules), answer

@@ -1,0 +1,97 @@
+"""What the verbs of the catalogue do: take their flags, do the work, return the text to print and the exit code."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pqvalidate.catalogue.checking import Asking, StatusAnswer, duration, status_of, with_status
+from pqvalidate.catalogue.entries import Status
+from pqvalidate.catalogue.publishing import change_status
+from pqvalidate.catalogue.publishing import publish as publish_files
+from pqvalidate.catalogue.repository import Terms
+from pqvalidate.certificate.keys import load_signing_key
+from pqvalidate.certificate.reading import read_unchecked
+from pqvalidate.certificate.verification import Verified
+from pqvalidate.documents import to_json
+
+
+def publish(given: argparse.Namespace, now: datetime) -> tuple[str, int]:
+    """Publish certificates, or sign the catalogue afresh."""
+    done = publish_files(
+        [Path(path) for path in given.certificate], Path(given.catalogue), load_signing_key(Path(given.key)),
+        terms=_terms(given, now), root_key=load_signing_key(Path(given.root_key)) if given.root_key else None,
+        trust=Path(given.trust) if given.trust else None, profiles=[Path(path) for path in given.profile],
+    )  # fmt: skip
+    lines = [f"{name} published" for name in done.added]
+    lines += [f"{name} was published before" for name in done.present]
+    lines += [f"{done.verdicts} new policy verdict{'' if done.verdicts == 1 else 's'}"]
+    lines += [f"{given.catalogue} signed on {done.signed_at}, good for {given.timestamp_hours} hours"]
+    lines += [f"Pages: {done.site}"] if done.site else []
+    return "\n".join(lines) + "\n", 0
+
+
+def change(given: argparse.Namespace, now: datetime) -> tuple[str, int]:
+    """Withdraw, supersede or suspend a published certificate."""
+    lifted = given.verb == "suspend" and given.lift
+    statuses: dict[str, Status] = {"withdraw": "withdrawn", "supersede": "superseded", "suspend": "suspended"}
+    done = change_status(
+        Path(given.catalogue), load_signing_key(Path(given.key)), given.id,
+        "valid" if lifted else statuses[given.verb], given.reason, terms=_terms(given, now),
+        superseded_by=getattr(given, "successor", ""),
+    )  # fmt: skip
+    by = f" by {done.superseded_by}" if done.superseded_by else ""
+    return f"{done.certificate} is {done.status}{by} since {done.since}: {done.reason}\n", 0
+
+
+def status(given: argparse.Namespace, moment: datetime) -> tuple[str, int]:
+    """Say what a catalogue says about a certificate."""
+    file = Path(given.certificate)
+    name = read_unchecked(file).predicate.certificate.id if file.is_file() else given.certificate
+    answer = status_of(name, _asking(given, moment))
+    return (to_json(answer).decode() if given.format == "json" else _page(answer)), answer.exit_code
+
+
+def checked(given: argparse.Namespace, verified: Verified, moment: datetime) -> tuple[Verified, StatusAnswer | None]:
+    """Add the status by the catalogue that was given to a verified certificate."""
+    return with_status(verified, _asking(given, moment))
+
+
+def shown(given: argparse.Namespace, printed: str, answer: StatusAnswer | None) -> str:
+    """Return the page about a certificate with the answer of the catalogue in it: a member of JSON, or lines behind."""
+    if answer is None or given.format == "html":
+        return printed
+    if given.format == "json":
+        tree: dict[str, Any] = msgspec.json.decode(printed)
+        return to_json(tree | {"catalogue": answer}).decode()
+    return f"{printed}\n{_page(answer)}"
+
+
+def _page(answer: StatusAnswer) -> str:
+    lines = [
+        f"Status of {answer.certificate}: {answer.status.upper()}{f' ({answer.why})' if answer.why else ''}",
+        f"  status as of {answer.catalogue_signed_at}, when the catalogue was last signed; asked for {answer.as_of}",
+        f"  root         {answer.anchored or 'NOT CHECKED against anything that you trust; give --trust or --root'}",
+    ]
+    lines += [f"  TOO OLD      {answer.stale}; get a newer copy of the catalogue"] if answer.stale else []
+    for row in answer.history:
+        by = f" by {row.superseded_by}" if row.superseded_by else ""
+        lines.append(f"  {row.since} {row.status}{by}{f': {row.reason}' if row.reason else ''}")
+    return "\n".join(lines) + "\n"
+
+
+def _terms(given: argparse.Namespace, now: datetime) -> Terms:
+    return Terms(now=now, valid_days=given.valid_days, timestamp_hours=given.timestamp_hours)
+
+
+def _asking(given: argparse.Namespace, moment: datetime) -> Asking:
+    return Asking(
+        folder=Path(given.catalogue), moment=moment, trust=Path(given.trust) if given.trust else None,
+        root=Path(given.root) if given.root else None,
+        longest=duration(given.max_staleness) if given.max_staleness else None,
+        memory=Path(given.state) if given.state else None,
+    )  # fmt: skip
