@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ from pqvalidate.evidence import CaseRecord, Evidence, Plan, Subject, check_evide
 
 _WHAT = "a bundle folder that `pqvalidate run` has written"
 _INLINE_HEX = 16 * 1024
+_HEX = re.compile(r"(?:[0-9a-f]{2})*")
 _REMEDY = "Use the bundle as it was written; do not edit it"
 
 
@@ -115,7 +117,7 @@ class BundleWriter:
                 raise UsageError(f"cannot write {self.folder / 'cases.jsonl'}: {failed.strerror}") from None
 
     def add(self, case: CaseRecord) -> None:
-        """Append one case; long values of failures go to ``samples/`` by digest."""
+        """Append one case; long values of failures go to ``samples/`` by digest, those in hex at least."""
         if case.data and any(len(value) > _INLINE_HEX for value in case.data.values()):
             case = msgspec.structs.replace(case, data={k: self._sample(v) for k, v in case.data.items()})
         self._write(self._encode(case) + b"\n")
@@ -127,7 +129,7 @@ class BundleWriter:
             raise UsageError(f"cannot write {self.folder / 'cases.jsonl'}: {error.strerror}") from None
 
     def _sample(self, value: str) -> str:
-        if len(value) <= _INLINE_HEX:
+        if len(value) <= _INLINE_HEX or not _HEX.fullmatch(value):
             return value
         data = bytes.fromhex(value)
         digest = hashlib.sha256(data).hexdigest()

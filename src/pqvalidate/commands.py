@@ -96,11 +96,13 @@ def _judged(
     from pqvalidate import judging  # noqa: PLC0415
     from pqvalidate.report import FORMATS  # noqa: PLC0415
     from pqvalidate.report.model import build_report  # noqa: PLC0415
+    from pqvalidate.report.timings import with_comparisons  # noqa: PLC0415
     from pqvalidate.verdict import EXIT_CODES  # noqa: PLC0415
     from pqvalidate.verdict import judge as judge_evidence  # noqa: PLC0415
 
     policies = judging.of_run(evidence, given, folder, _now()) if given.policy != "as-claimed" else None
     verdict = judging.run_verdict(policies) if policies else judge_evidence(evidence, given.policy)
+    failures = with_comparisons(evidence.facts, failures, folder)
     report = build_report(evidence, verdict, failures, bundle=str(folder), iut_argument=_argument(evidence, argument))
     printed = FORMATS[given.format](report, given.lang)
     _print(judging.beside(printed, policies, given) if policies else printed)

@@ -18,7 +18,7 @@ from pqvalidate.adapters.interface import Call, Ok, Operation, Reply, table_for
 from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.documents import Record
 from pqvalidate.oracle import mlkem
-from pqvalidate.planner import Planned
+from pqvalidate.planner import Planned, Task
 from pqvalidate.scheduler import Asked
 
 TABLE: Final = "costs.json"
@@ -28,6 +28,10 @@ _OVERLAP_FROM = 512
 _HEAVIER = {"ML-KEM-512": 0.7, "ML-KEM-1024": 1.4, "ML-DSA-44": 0.75, "ML-DSA-87": 1.4, "Kyber-512": 0.7,
             "Kyber-1024": 1.4, "Dilithium2": 0.75, "Dilithium5": 1.4}  # fmt: skip
 """Work of this package beside that for the middle parameter set, where the table was recorded."""
+
+
+_MORE_PAIRS = 2.2
+"""Pairs of a comparison of times at depth full beside those at standard, with its null stream and planted delays."""
 
 
 class Cost(Record):
@@ -84,14 +88,19 @@ def estimate(planned: Planned, iut: Measured) -> float:
         if cost is None:
             continue
         name = task.asking.parameter_set
-        theirs = len(task.cases) * _theirs(cost, speeds[name], restart)
-        ours = len(task.cases) * cost.host * here * _HEAVIER.get(name, 1.0)
+        theirs = len(task.cases) * _theirs(cost, speeds[name], restart) * _longer(task)
+        ours = len(task.cases) * cost.host * _longer(task) * here * _HEAVIER.get(name, 1.0)
         total += max(theirs, ours) if len(task.cases) >= _OVERLAP_FROM else theirs + ours
         if task.check.name not in seen:
             seen.add(task.check.name)
             depth = "quick" if task.asking.depth == "quick" else "standard"
             total += cost.control.get(depth, 0.0) * here * _HEAVIER.get(name, 1.0)
     return total
+
+
+def _longer(task: Task) -> float:
+    """Return how much longer a case takes at this depth than at depth standard: those that compare times look again."""
+    return _MORE_PAIRS if task.asking.depth == "full" and "env:measure" in task.check.needs[0] else 1.0
 
 
 def _start_of(iut: Measured, name: str) -> float:

@@ -100,7 +100,10 @@ class Plan(Record):
 
 
 class CaseRecord(Record):
-    """What one case showed. ``data`` holds inputs, expected and observed values in hex, for failures only."""
+    """What one case showed. ``data`` holds inputs, expected and observed values in hex, for failures only.
+
+    A comparison of execution times also keeps its ``figures``, as JSON, when it passes.
+    """
 
     step: int
     case: str

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +25,24 @@ _REMEMBERED = 4
 _SMALL = 32
 
 
-class Steady:
+class _Kem(ABC):
+    """The operations of a control, all of which do the same work on what they are given."""
+
+    @abstractmethod
+    def decapsulate(self, dk: bytes, c: bytes) -> bytes:
+        """Return 32 bytes that depend on both inputs."""
+
+    def decapsulate_from_seed(self, seed: bytes, c: bytes) -> bytes:
+        """Return 32 bytes that depend on both inputs."""
+        return self.decapsulate(seed, c)
+
+    def encapsulate_derand(self, ek: bytes, m: bytes) -> tuple[bytes, bytes]:
+        """Return 32 bytes that depend on both inputs, twice."""
+        made = self.decapsulate(ek, m)
+        return made, made
+
+
+class Steady(_Kem):
     """Decapsulates nothing: hashes what it is given, so many times whatever it is."""
 
     def decapsulate(self, dk: bytes, c: bytes) -> bytes:
@@ -51,7 +69,7 @@ class Remembering(Steady):
         return self._seen[c]
 
 
-class Counted:
+class Counted(_Kem):
     """Calls a function of the C library whose instructions follow from a length alone: GNU's memfrob."""
 
     def __init__(self) -> None:
@@ -120,12 +138,15 @@ def c_library() -> str:
 
 
 _STATISTICS, _INSTRUCTIONS, _DIVISIONS = (f"ml-kem/timing-{way}" for way in ("statistics", "instructions", "divisions"))
+_ENCAPSULATION, _ENCAPSULATION_INSTRUCTIONS = "ml-kem/timing-encapsulation", "ml-kem/timing-encapsulation-instructions"
 _FIXED = "reference: a loop of fixed length"
 SOUND: dict[str, Timed | Planted] = {
     **mutants_native.SOUND,
     _STATISTICS: Timed(what="reference: the same work whatever the input", program="Steady"),
     _INSTRUCTIONS: Timed(what=_FIXED, program="Counted"),
     _DIVISIONS: Timed(what=_FIXED, program="Counted"),
+    _ENCAPSULATION: Timed(what="reference: the same work whatever the input", program="Steady"),
+    _ENCAPSULATION_INSTRUCTIONS: Timed(what=_FIXED, program="Counted"),
 }
 """For every timing check, a program that it must pass."""
 LEAKY: dict[str, Timed | Planted] = {
@@ -133,6 +154,10 @@ LEAKY: dict[str, Timed | Planted] = {
     _STATISTICS: Timed(what="mutant: known ciphertexts are answered from memory", program="Remembering"),
     _INSTRUCTIONS: Timed(what="mutant: a comparison that ends at the first difference", program="EarlyExit"),
     _DIVISIONS: Timed(what="mutant: a division", program="Dividing"),
+    _ENCAPSULATION: Timed(what="mutant: known messages are answered from memory", program="Remembering"),
+    _ENCAPSULATION_INSTRUCTIONS: Timed(
+        what="mutant: a comparison that ends at the first difference", program="EarlyExit"
+    ),
 }
 """For every timing check, a program that it must not pass."""
 TIMED_BY: dict[str, tuple[str, ...]] = {check: (made.what.removeprefix("mutant: "),) for check, made in LEAKY.items()}

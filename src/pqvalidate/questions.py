@@ -105,6 +105,18 @@ ON_TIMING: dict[str, Asked] = {
     ),
 }  # fmt: skip
 """By algorithm, the question that a claim on execution time raises."""
+NO_METHOD = "no method was used to look at execution times"
+NOT_TIMED = {
+    "ML-DSA": "no method looks at the time of signing: how often an attempt is thrown away, and what is public in the"
+    " challenge and the hint, changes the time of sound code, and no design here keeps all of that equal",
+}
+"""By algorithm, why its execution time is not looked at."""
+
+
+def not_timed(parameter_set: str) -> str:
+    """Return why no question about execution time was answered, in words for a verdict."""
+    algorithm = PARAMETER_SETS[parameter_set].algorithm if parameter_set in PARAMETER_SETS else ""
+    return NOT_TIMED.get(algorithm, NO_METHOD) if algorithm not in ON_TIMING else NO_METHOD
 
 
 def timing_questions(parameter_set: str) -> tuple[Question, ...]:

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from pqvalidate.documents import Record
 from pqvalidate.errors import UsageError
 from pqvalidate.evidence import Evidence, Facts, Question, StepResult, check_evidence
-from pqvalidate.questions import TIMING, no_leak_detected
+from pqvalidate.questions import TIMING, no_leak_detected, not_timed
 
 Decision: TypeAlias = Literal["conforms", "does-not-conform", "undecided"]
 EXIT_CODES: dict[Decision, int] = {"conforms": 0, "does-not-conform": 1, "undecided": 3}
@@ -43,7 +43,7 @@ def judge(evidence: Evidence, policy: str = "as-claimed") -> Verdict:
     facts = evidence.facts
     inconsistent = check_evidence(evidence)
     claims = tuple(_conformance(facts, name) for name in facts.subject.claims)
-    claims += tuple(_timing(facts, name) for name in facts.subject.timing)
+    claims += timing_claims(facts)
     timed = {step.check for step in facts.plan.steps if step.bears_on == TIMING}
     wrong = [c.control for c in facts.controls if c.expected != c.seen and c.check not in timed]
     refuted = [claim.claim for claim in claims if claim.verdict == "refuted"]
@@ -82,6 +82,11 @@ def _conformance(facts: Facts, parameter_set: str) -> ClaimVerdict:
     return ClaimVerdict(claim=claim, verdict="confirmed", why=f"all {len(questions)} questions answered, none failed")
 
 
+def timing_claims(facts: Facts) -> tuple[ClaimVerdict, ...]:
+    """Return the verdicts on the claims about execution time, in the order in which they are made."""
+    return tuple(_timing(facts, name) for name in facts.subject.timing)
+
+
 def _timing(facts: Facts, parameter_set: str) -> ClaimVerdict:
     """Judge a claim on execution time: every method that was used must have proven itself, and none found anything."""
     claim = f"timing {parameter_set}"
@@ -100,7 +105,7 @@ def _timing(facts: Facts, parameter_set: str) -> ClaimVerdict:
     counts = {step.check: step.detects for step in facts.plan.steps if step.parameter_set == parameter_set}
     asked = [(name, counts[name]) for name, (_, result) in results.items() if result.outcome == "pass"]
     if not any(_answered(q, results) for q in facts.plan.questions if q.parameter_set == parameter_set):
-        return ClaimVerdict(claim=claim, verdict="inconclusive", why="no method was used to look at execution times")
+        return ClaimVerdict(claim=claim, verdict="inconclusive", why=not_timed(parameter_set))
     return ClaimVerdict(claim=claim, verdict="confirmed", why=no_leak_detected(asked))
 
 

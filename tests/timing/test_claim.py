@@ -23,6 +23,7 @@ from tests.unit.evidence_factory import GOOD_CONTROLS, QUESTIONS, STEPS, make_ev
 
 STATISTICS, INSTRUCTIONS, DIVISIONS = (f"ml-kem/timing-{way}" for way in ("statistics", "instructions", "divisions"))
 WAYS = tuple(f"env:{way}" for way in ("measure", "count", "taint", "trace"))
+ENCAPSULATION = "ml-kem/timing-encapsulation"
 GOOD = (
     *(Control(control=made.what, check=name, expected="pass", seen="pass") for name, made in SOUND.items()),
     *(Control(control=made.what, check=name, expected="fail", seen="fail") for name, made in LEAKY.items()),
@@ -53,16 +54,16 @@ def test_a_check_that_the_operator_names_without_a_claim_is_not_claimed() -> Non
 
 
 def test_depth_quick_never_measures_times() -> None:
-    steps = timing_steps(plan(claiming("decapsulate", *WAYS), "quick"))
+    steps = timing_steps(plan(claiming("decapsulate", "encapsulate_derand", *WAYS), "quick"))
     assert {step.reason for step in steps.values()} == {"not-at-this-depth"}
     assert len(steps) == len(checks_on_claim())
 
 
 def test_a_missing_tool_is_a_reason_and_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    steps = timing_steps(plan(claiming("decapsulate", *WAYS)))
+    steps = timing_steps(plan(claiming("decapsulate", "encapsulate_derand", *WAYS)))
     assert {name: step.reason for name, step in steps.items()} == {
-        name: None if name == STATISTICS else "tool-missing" for name in SOUND
+        name: None if name in {STATISTICS, ENCAPSULATION} else "tool-missing" for name in SOUND
     }  # fmt: skip
     assert steps["ml-kem/timing-taint"].why == "not found here: valgrind, objdump, cc"
     assert steps[INSTRUCTIONS].why == "not found here: valgrind, objdump"
@@ -157,7 +158,7 @@ def test_every_timing_check_has_a_program_that_it_must_pass_and_one_that_it_must
 
 @pytest.mark.needs("cc", "valgrind", "objdump")
 def test_the_controls_are_judged_rightly() -> None:
-    planned = plan(claiming("decapsulate", *WAYS), "full", only=tuple(SOUND))
+    planned = plan(claiming("decapsulate", "encapsulate_derand", *WAYS), "full", only=tuple(SOUND))
     controls = run_controls(planned)
     assert [control for control in controls if control.seen != control.expected] == []
     assert len(controls) == 2 * len(SOUND)
@@ -169,3 +170,10 @@ def test_timing_checks_can_be_explained_and_bear_on_no_conformance() -> None:
         assert check.name in names()
         assert "proven by planted faults: " in explanation(check.name)
         assert "none" not in explanation(check.name).partition("proven by")[2].splitlines()[0]
+
+
+def test_a_claim_on_the_time_of_signing_stays_open_and_says_why() -> None:
+    claimed = replace(subject(), claims=("ML-DSA-65",), timing=("ML-DSA-65",))
+    claim = judge(make_evidence(tested=claimed)).claims[-1]
+    assert (claim.claim, claim.verdict) == ("timing ML-DSA-65", "inconclusive")
+    assert "thrown away" in claim.why

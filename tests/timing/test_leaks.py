@@ -74,13 +74,13 @@ def test_an_executed_division_is_found_with_its_place(tmp_path: Path, leak: str,
 def test_a_difference_in_time_is_seen_twice(tmp_path: Path, leak: str, design: str) -> None:
     (record,) = asked(library(tmp_path, leak), "ml-kem/timing-statistics", [design])
     assert record.outcome == "fail", record.why
-    assert record.data.keys() == {"seen", "again"}
+    assert record.data.keys() == {"seen", "again", "figures"}
 
 
 @pytest.mark.needs("gcc")
 def test_no_difference_in_time_is_reported_of_the_sound_build(tmp_path: Path) -> None:
     # On a machine that is too busy the outcome is an error, which accuses nobody: never a failure.
     records = asked(library(tmp_path, "SOUND"), "ml-kem/timing-statistics")
-    assert [record.case for record in records] == ["fixed-random", "valid-flipped"]
+    assert [record.case for record in records] == ["fixed-random", "valid-flipped", "m00-mff"]
     assert {record.outcome for record in records} <= {"pass", "error"}
     assert all("smallest planted difference noticed" in r.why for r in records if r.outcome == "pass")

@@ -6,11 +6,11 @@ from pqvalidate.adapters.attach import attach
 from pqvalidate.durations import costs, estimate, kind_of, speeds_of
 from pqvalidate.planner import Selection, make_plan
 from pqvalidate.report.plan_text import duration
-from pqvalidate.suites import all_checks
+from pqvalidate.suites import all_checks, checks_on_claim
 
 
 def test_every_check_has_recorded_costs_and_no_other() -> None:
-    there = {check.name for check in all_checks() if not check.name.endswith("/accumulated")}
+    there = {check.name for check in (*all_checks(), *checks_on_claim()) if not check.name.endswith("/accumulated")}
     assert set(costs()) == there
 
 

@@ -46,6 +46,7 @@ from pqvalidate.certificate.predicate import (
 )
 from pqvalidate.errors import UsageError
 from pqvalidate.evidence import Evidence, Facts, Question, Step, StepResult
+from pqvalidate.verdict import timing_claims
 
 _OUTCOMES: dict[str, Outcome] = {"pass": "pass", "fail": "fail", "error": "inconclusive", "not-applicable": "not-run"}
 # Timing and performance differ from run to run; everything else repeats from the seed.
@@ -188,7 +189,11 @@ def _scope(facts: Facts) -> Scope:
     return Scope(
         algorithms=tuple(_algorithm(facts, name) for name in names),
         not_tested=(*_not_tested(facts, names), *_gaps(facts)),
-        limitations=(*wording.LIMITATIONS, *(f"Note on the adapter: {note}" for note in facts.subject.notes)),
+        limitations=(
+            *wording.LIMITATIONS,
+            *(wording.on_timing(row.claim, row.verdict, row.why) for row in timing_claims(facts)),
+            *(f"Note on the adapter: {note}" for note in facts.subject.notes),
+        ),
     )
 
 

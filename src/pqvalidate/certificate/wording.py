@@ -36,6 +36,12 @@ GAPS = (
 TIMING_GAP = ("execution time as a side channel", "no timing check was run")
 """Not tested unless a timing check ran."""
 
+
+def on_timing(claim: str, verdict: str, why: str) -> str:
+    """Return what reports and certificates say about a claim on execution time; its ``why`` is that of the verdict."""
+    return f"Execution time: the claim {claim} is {verdict}, {why}."
+
+
 CALLER_CHECKS = {
     "encapsulation-key": "The caller checks encapsulation keys before use; the vendor leaves that to the caller.",
     "decapsulation-key": "The caller checks decapsulation keys before use; the vendor leaves that to the caller.",

@@ -15,6 +15,8 @@ _MOST_CASES = 8
 _MOST_FLAGS = 5
 _WHOLE_BYTES = 64
 _HEAD_BYTES, _TAIL_BYTES = 12, 6  # so that a shortened value and its name fit on a line of 80 characters
+FIGURES = "figures"
+"""What a comparison of execution times keeps beside its witness; shown apart, by ``report.timings``."""
 _SAMPLE_HEX = 1 << 15  # a value that the bundle keeps in samples/ is longer than one in the record
 _BROKEN = "The implementation does not do what {} asks for."
 _OPEN = "Not a failure: {} leaves the point open, and a careful implementation would do otherwise."
@@ -145,7 +147,7 @@ def _size(case: CaseRecord) -> int:
 def _witness(case: CaseRecord) -> Witness:
     return Witness(
         case=case.case, flags=case.flags, why=case.why, fault=case.fault,
-        values={name: shortened(value) for name, value in case.data.items()},
+        values={name: shortened(value) for name, value in case.data.items() if name != FIGURES},
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.certificate.overview import Contents
 from pqvalidate.certificate.overview import Page as CertificatePage
-from pqvalidate.report import gaps, identity, model, words
+from pqvalidate.report import gaps, identity, model, plots, words
 from pqvalidate.report.messages import Language, Messages
 
 Rows = list[tuple[str, tuple[str, ...], str]]
@@ -37,6 +37,8 @@ def render(report: model.RunReport, *, lang: Language = "en") -> str:
         errors=[row for row in report.results if row.outcome == "error"],
         not_asked={reason: gaps.grouped(rows) for reason, rows in model.gaps_by_reason(report.not_tested).items()},
         misjudged=[row for row in report.controls if row.expected != row.seen],
+        drawn=[plots.drawn(row, number, say) for number, row in enumerate(report.timing)] if plots.available() else [],
+        plots_remedy=plots.REMEDY,
     )  # fmt: skip
 
 

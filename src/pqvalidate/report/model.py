@@ -26,13 +26,14 @@ from pqvalidate.evidence import (
 )  # fmt: skip
 from pqvalidate.report.findings import Finding, finding
 from pqvalidate.report.messages import ENGLISH, Messages
+from pqvalidate.report.timings import Timing, compared
 from pqvalidate.report.words import REASONS, SEVERITIES, algorithm_of, shell_line
 from pqvalidate.verdict import ClaimVerdict, Decision, Verdict
 
 SCHEMA: Final = "pqvalidate/run-report/1"
 Answer: TypeAlias = Literal["yes", "no", "open"]
 CoverageVerdict: TypeAlias = Literal["confirmed", "refuted", "inconclusive", "not-claimed"]
-_CLAIM = "conformance "
+_CLAIM, _TIMING = "conformance ", "timing "
 
 
 class ReportedArtefact(Record):
@@ -130,7 +131,7 @@ class NotTested(Record):
     why: str
 
 
-class RunReport(Record):
+class RunReport(Record, omit_defaults=True):
     """The whole report of one run (docs/reference/report); a list of facts, and the decision under one policy."""
 
     schema: Literal["pqvalidate/run-report/1"]
@@ -154,6 +155,7 @@ class RunReport(Record):
     tool: str
     iut_argument: str
     circumstances: Circumstances
+    timing: tuple[Timing, ...] = ()
 
 
 def build_report(
@@ -169,12 +171,12 @@ def build_report(
     Args:
         evidence: what was planned, run and seen.
         verdict: what was decided about it.
-        cases: the cases of the bundle; only failed ones are looked at, so it is enough to pass those.
+        cases: the cases of the bundle; those that failed or hold figures are looked at, so it is enough to pass them.
         bundle: where the bundle is, or None where it was not kept.
         iut_argument: the implementation as the user named it, for the replay commands.
 
     """
-    facts = evidence.facts
+    facts, cases = evidence.facts, list(cases)
     failed: dict[int, list[CaseRecord]] = {}
     for case in cases:
         if case.outcome == "fail":
@@ -194,8 +196,8 @@ def build_report(
         bundle=_encodable(bundle), counts=_counts(results), results=results, claims=verdict.claims,
         controls=facts.controls, coverage=_coverages(facts, verdict, results, questions), questions=questions,
         not_tested=tuple(_not_tested(result, result.reason) for result in results if result.reason),
-        limitations=_limitations(results), tool=facts.tool, iut_argument=_encodable(iut_argument) or "",
-        circumstances=evidence.circumstances,
+        limitations=_limitations(results, verdict.claims), tool=facts.tool, iut_argument=_encodable(iut_argument) or "",
+        circumstances=evidence.circumstances, timing=compared(facts, cases),
     )  # fmt: skip
 
 
@@ -245,11 +247,12 @@ def _answered(question: Question, results: Iterable[Result]) -> Answered:
     )  # fmt: skip
 
 
-def _limitations(results: Iterable[Result]) -> tuple[str, ...]:
+def _limitations(results: Iterable[Result], claims: Iterable[ClaimVerdict]) -> tuple[str, ...]:
     """Say what a certificate of this run would say, too: what no check sees, and what limits every result."""
     timed = any(result.suite == "timing" and result.outcome in {"pass", "fail"} for result in results)
     unseen = [what for what, _ in (*(() if timed else (wording.TIMING_GAP,)), *wording.GAPS)]
-    return (*wording.LIMITATIONS, f"Not tested: {'; '.join(unseen)}.")
+    said = (wording.on_timing(row.claim, row.verdict, row.why) for row in claims if row.claim.startswith(_TIMING))
+    return (*wording.LIMITATIONS, *said, f"Not tested: {'; '.join(unseen)}.")
 
 
 def counts_as_failure(result: Result) -> bool:

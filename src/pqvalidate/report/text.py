@@ -45,6 +45,7 @@ def render(report: RunReport, *, width: int | None = None, colour: bool | None =
     _opening(page, report, say)
     _coverage(page, report, say)
     _questions(page, report, say)
+    _execution_times(page, report, say)
     _findings(page, report, say)
     _errors(page, report, say)
     note = say("{checks}; nothing is concluded about them", checks=say.counted(report.counts.not_applicable, "check"))
@@ -176,6 +177,20 @@ def _finding(page: Page, number: int, group: list[tuple[Result, Finding]], say: 
     page.line((say("replay"), "dim"), indent=5)
     for _, found in group:
         page.line(found.reproduce, indent=7)
+
+
+def _execution_times(page: Page, report: RunReport, say: Messages) -> None:
+    if not report.timing:
+        return
+    page.heading(say("Execution times"), say("second minus first class in ns"))
+    rows = [
+        (row.check, row.parameter_set, row.design, say.number(row.figures.pairs), f"{row.figures.median_ns:+d}",
+         f"{row.figures.low_ns:+d} … {row.figures.high_ns:+d}",
+         say("none") if row.figures.planted_ns is None else say.number(row.figures.planted_ns))
+        for row in report.timing
+    ]  # fmt: skip
+    head = ["", "", say("design"), say("pairs"), say("median"), say("95 % bounds"), say("planted")]
+    page.table(head, rows, numbers=(3, 4, 5, 6), wrap=(0,), indent=2)
 
 
 def _errors(page: Page, report: RunReport, say: Messages) -> None:

@@ -22,8 +22,15 @@ SUITES = (
     "state", "randomness", "audit", "accumulated", "properties",
 )  # fmt: skip
 """Modules of this package that each hold ``CHECKS``; a new family is one file and one name here."""
-ON_CLAIM = ("timing", "timing_taint", "timing_addresses")
+ON_CLAIM = ("timing", "timing_encapsulation", "timing_taint", "timing_addresses")
 """Modules whose checks bear on a claim of their own, and are asked only where the vendor makes it."""
+
+
+_IN_WORDS = {
+    "env:measure": "calls that can be timed where they are made (messages through a pipe take longer than a leak)",
+    "env:count": "a C library whose instructions can be counted",
+}
+"""What a timing check needs of a way of attaching, in words; no other name says less than its words would."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +123,9 @@ class Check:
 
     def missing(self, operations: frozenset[str]) -> str:
         """Return in words what the implementation would have to offer."""
-        return " or ".join(dict.fromkeys(" and ".join(sorted(need - operations)) for need in self.needs))
+        lacking = [need - operations for need in self.needs]
+        least = [names for names in lacking if not any(other < names for other in lacking)]
+        return " or ".join(dict.fromkeys(" and ".join(sorted(_IN_WORDS.get(n, n) for n in names)) for names in least))
 
 
 def all_checks() -> tuple[Check, ...]:
