@@ -102,7 +102,7 @@ def _verify_flags(verify: argparse.ArgumentParser) -> None:
                         help="file or folder that must be what was tested; may be repeated")  # fmt: skip
     _policy_flags(verify, "judge a valid certificate under this policy, too; may be repeated")
     verify.add_argument("--as-of", metavar="DATE", help="judge validity at this date (YYYY-MM-DD; default: now)")
-    _format_flag(verify, "CERTIFICATE_FORMATS")
+    _format_flag(verify, "CERTIFICATE_FORMATS", pdf=True)
 
 
 def _judge_flags(judge: argparse.ArgumentParser) -> None:
@@ -114,7 +114,7 @@ def _judge_flags(judge: argparse.ArgumentParser) -> None:
                        help="a set that will be used; may be repeated (default: any that is allowed)")  # fmt: skip
     judge.add_argument("--trust", metavar="TRUSTFILE", help="trust file to check the signatures of a certificate with")
     add_pin_flags(judge)
-    _format_flag(judge)
+    _format_flag(judge, pdf=True)
 
 
 def _policy_flags(command: argparse.ArgumentParser, says: str) -> None:
@@ -160,12 +160,17 @@ def _run_flags(run: argparse.ArgumentParser) -> None:
     _format_flag(run)
 
 
-def _format_flag(command: argparse.ArgumentParser, table: str = "FORMATS") -> None:
+def _format_flag(command: argparse.ArgumentParser, table: str = "FORMATS", *, pdf: bool = False) -> None:
     from pqvalidate import report  # noqa: PLC0415  (light tables; their formats load when used)
 
-    command.add_argument("--format", choices=tuple(getattr(report, table)), default="text", help="default: text")
+    formats = (*getattr(report, table), *(("pdf",) if pdf else ()))
+    command.add_argument("--format", choices=formats, default="text", help="default: text")
+    people = "text, html and pdf" if pdf else "text and html"
     command.add_argument("--lang", choices=("en", "nl"), default="en",
-                         help="language of text and html (default: en); other formats are in English")  # fmt: skip
+                         help=f"language of {people} (default: en); other formats are in English")  # fmt: skip
+    if pdf:
+        command.add_argument("--out", default=None, metavar="FILE",
+                             help="file to write; never overwritten (default: print; pdf needs a file)")  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pqvalidate.errors import UsageError
+from pqvalidate.report import delivery
 
 if TYPE_CHECKING:
     from pqvalidate.bundle import Opening
@@ -79,10 +79,11 @@ def judge(given: argparse.Namespace) -> int:
     from pqvalidate.bundle import read_cases, read_evidence  # noqa: PLC0415
 
     policies, folder = given.policy or ["as-claimed"], Path(given.bundle)
+    delivery.refuse_early(given)
     judging.refuse_early(policies, given, _now())
     if judging.wants_a_matrix(policies, given):
         page, code = judging.matrix(policies, given, _now())
-        _print(page)
+        _print(delivery.printed(page, given))
         return code
     given.policy = policies[0]
     evidence = read_evidence(folder)
@@ -105,7 +106,7 @@ def _judged(
     failures = with_comparisons(evidence.facts, failures, folder)
     report = build_report(evidence, verdict, failures, bundle=str(folder), iut_argument=_argument(evidence, argument))
     printed = FORMATS[given.format](report, given.lang)
-    _print(judging.beside(printed, policies, given) if policies else printed)
+    _print(delivery.printed(judging.beside(printed, policies, given) if policies else printed, given))
     return EXIT_CODES[verdict.decision]
 
 
@@ -152,9 +153,9 @@ def verify(given: argparse.Namespace) -> int:
     from pqvalidate.certificate import verify as verify_file  # noqa: PLC0415
     from pqvalidate.certificate.belief import pin_of, stamp_of  # noqa: PLC0415
     from pqvalidate.certificate.reading import is_verdict  # noqa: PLC0415
-    from pqvalidate.report import CERTIFICATE_FORMATS  # noqa: PLC0415
 
     moment = _as_of(given.as_of)
+    delivery.refuse_early(given)
     if given.policy or given.dossier or given.service_life_until:  # judging is loaded for those who ask for it
         from pqvalidate import judging  # noqa: PLC0415
 
@@ -162,21 +163,22 @@ def verify(given: argparse.Namespace) -> int:
     if is_verdict(Path(given.certificate)):
         from pqvalidate import judging  # noqa: PLC0415
 
-        printed, code = judging.verified_verdict(given, moment)
-        _print(printed)
+        shown, code = judging.verified_verdict(given, moment)
+        _print(delivery.printed(shown, given))
         return code
     found = verify_file(
         Path(given.certificate), Path(given.trust), artefacts=[Path(p) for p in given.artefact],
         as_of=moment, pin=pin_of(given), stamp=stamp_of(given),
     )  # fmt: skip
     found, add_status = asked(given, found, moment)
-    printed = add_status(CERTIFICATE_FORMATS[given.format](summary(found), given.lang))
-    code = EXIT_CODES[found.decision]
+    page, code = summary(found), EXIT_CODES[found.decision]
     if given.policy and found.decision == "valid" and found.statement is not None:
         from pqvalidate import judging  # noqa: PLC0415
 
-        printed, code = judging.verified_under(given, found.statement, printed, _now())
-    _print(printed)
+        shown, code = judging.verified_under(given, found.statement, page, _now())
+    else:
+        shown = delivery.certificate(page, given)
+    _print(delivery.printed(add_status(shown), given))
     return code
 
 
@@ -289,6 +291,8 @@ def doctor(given: argparse.Namespace) -> int:
 
 
 def _selection(given: argparse.Namespace, earlier: Opening | None) -> Selection:
+    import secrets  # noqa: PLC0415  (only what draws a seed)
+
     from pqvalidate.planner import Selection  # noqa: PLC0415
 
     if bool(given.exclude) != bool(given.because.strip()):

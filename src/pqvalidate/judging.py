@@ -17,7 +17,8 @@ from pqvalidate.certificate import Statement
 from pqvalidate.certificate import verify as verify_certificate
 from pqvalidate.certificate.belief import pin_of, stamp_of
 from pqvalidate.certificate.keys import write_new
-from pqvalidate.certificate.predicate import parse_time
+from pqvalidate.certificate.overview import Page
+from pqvalidate.certificate.predicate import format_time, parse_time
 from pqvalidate.certificate.reading import read_unchecked
 from pqvalidate.certificate.signing import Signer
 from pqvalidate.documents import to_json
@@ -37,7 +38,7 @@ from pqvalidate.policy.engine import PolicyVerdict, Question, evaluate
 from pqvalidate.policy.linting import remarks
 from pqvalidate.policy.profile import is_day, type_of
 from pqvalidate.policy.svr import sign_verdict, verify_verdict
-from pqvalidate.report import policy_text, verdict_text
+from pqvalidate.report import CERTIFICATE_FORMATS, papers, policy_text, verdict_text
 from pqvalidate.report.policy_text import PolicyReport, PolicyRow, ReportedFile, ReportedProduct
 from pqvalidate.verdict import EXIT_CODES, ClaimVerdict, Decision, Verdict
 from pqvalidate.verdict import judge as judge_claims
@@ -201,22 +202,25 @@ def refuse_early(names: Sequence[str], given: argparse.Namespace, now: datetime)
 
 def wants_a_matrix(names: Sequence[str], given: argparse.Namespace) -> bool:
     """Return whether a judgement is printed as a matrix of policies and not as the report of a run."""
-    named = list(names) != [AS_CLAIMED] and given.format in {"text", "markdown"}
-    return named or len(names) > 1 or Path(given.bundle).is_file()
+    named = list(names) != [AS_CLAIMED] and given.format in {"text", "markdown", "html"}
+    return named or given.format == "pdf" or len(names) > 1 or Path(given.bundle).is_file()
 
 
-def matrix(names: Sequence[str], given: argparse.Namespace, now: datetime) -> tuple[str, int]:
+def matrix(names: Sequence[str], given: argparse.Namespace, now: datetime) -> tuple[str | bytes, int]:
     """Judge a bundle or a certificate under the policies; return the page and the exit code.
 
     Raises:
         UsageError, InputError: an input is malformed, or the format shows one policy only.
 
     """
-    if given.format not in {"text", "json", "markdown"}:
-        raise UsageError(f"--format {given.format} shows one policy of a bundle; use text, json or markdown")
+    if given.format not in {"text", "json", "markdown", *papers.FORMATS}:
+        raise UsageError(f"--format {given.format} shows one policy of a bundle; use text, json, markdown, html or pdf")
     profiles, asked = load(names), question(given, now)
     report = judge_all(read(given, asked, now), profiles, asked)
-    return _document(report) if given.format == "json" else page(report, given), EXIT_CODES[report.decision]
+    code = EXIT_CODES[report.decision]
+    if given.format in papers.FORMATS:
+        return papers.of_report(report, given.format, given.lang, to_json(report)), code
+    return _document(report) if given.format == "json" else page(report, given), code
 
 
 def page(report: PolicyReport, given: argparse.Namespace) -> str:
@@ -245,41 +249,41 @@ def beside(printed: str, report: PolicyReport, given: argparse.Namespace) -> str
     return f"{printed}\n{page(report, given)}" if given.format in {"text", "markdown"} else printed
 
 
-def verified_under(given: argparse.Namespace, statement: Statement, printed: str, now: datetime) -> tuple[str, int]:
-    """Judge a certificate whose signatures are good; return its page with the matrix behind it, and the exit code.
-
-    Raises:
-        UsageError: as a page for browsers, which has no matrix.
-
-    """
-    _refuse_html(given)
+def verified_under(
+    given: argparse.Namespace, statement: Statement, page_of: Page, now: datetime
+) -> tuple[str | bytes, int]:
+    """Judge a certificate whose signatures are good; return its page with the matrix behind it, and the exit code."""
     report = judge_all(of_statement(statement, added(given), checked=True), load(given.policy), question(given, now))
-    if given.format == "json":
-        return _document(msgspec.json.decode(printed) | {"policy_report": report}), EXIT_CODES[report.decision]
-    return f"{printed}\n{page(report, given)}", EXIT_CODES[report.decision]
+    code = EXIT_CODES[report.decision]
+    match given.format:
+        case "json":
+            return _document(msgspec.to_builtins(page_of) | {"policy_report": report}), code
+        case "html":
+            return papers.certificate_html(page_of, given.lang, report), code
+        case "pdf":
+            return papers.of_certificate(page_of, Path(given.certificate), given.lang, report), code
+        case _:
+            return f"{CERTIFICATE_FORMATS['text'](page_of, given.lang)}\n{page(report, given)}", code
 
 
-def verified_verdict(given: argparse.Namespace, as_of: datetime) -> tuple[str, int]:
+def verified_verdict(given: argparse.Namespace, as_of: datetime) -> tuple[str | bytes, int]:
     """Verify a signed policy verdict; return its page, and 0 if it is authentic, whatever it says.
 
     Raises:
-        UsageError: --policy was given, which judges certificates; or a page for browsers is asked for.
+        UsageError: --policy was given, which judges certificates.
 
     """
     if given.policy:
         raise UsageError("--policy judges a certificate; this file is a verdict under a policy already")
-    _refuse_html(given)
+    path = Path(given.certificate)
     found = verify_verdict(
-        Path(given.certificate), Path(given.trust), artefacts=[Path(p) for p in given.artefact], as_of=as_of,
-        pin=pin_of(given), stamp=stamp_of(given),
+        path, Path(given.trust), artefacts=[Path(p) for p in given.artefact], as_of=as_of, pin=pin_of(given),
+        stamp=stamp_of(given),
     )  # fmt: skip
-    show = verdict_text.json if given.format == "json" else verdict_text.text
-    return show(found), 0 if found.decision == "valid" else 1
-
-
-def _refuse_html(given: argparse.Namespace) -> None:
-    if given.format == "html":
-        raise UsageError("--format html shows a certificate alone; take text or json where a policy is judged")
+    code = 0 if found.decision == "valid" else 1
+    if given.format in papers.FORMATS:
+        return papers.of_verdict(found, format_time(as_of), path, given.format, given.lang), code
+    return (verdict_text.json if given.format == "json" else verdict_text.text)(found), code
 
 
 def _document(value: Any) -> str:  # noqa: ANN401  (any record or JSON value)

@@ -17,7 +17,8 @@ from tests.golden.certificates import CERTIFICATES
 from tests.golden.samples import SAMPLES, Sample
 
 FOLDER = Path(__file__).parent
-SUFFIXES = {"json": "json", "markdown": "md", "junit": "xml", "sarif": "sarif", "html": "html"}
+SUFFIXES = {"json": "json", "markdown": "md", "junit": "xml", "sarif": "sarif", "html": "html",
+            "code-quality": "quality.json"}  # fmt: skip
 
 
 def compare(name: str, seen: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,6 +39,8 @@ def test_it_is_a_simple_verification_result_on_the_subjects_of_the_certificate(l
     assert statement["predicateType"] == "https://in-toto.io/attestation/svr/v0.2"
     assert statement["subject"] == body(lab.certificate)["subject"]
     assert set(statement["predicate"]) == {"verifier", "timeCreated", "properties"}
+    assert set(statement["predicate"]["verifier"]) == {"id", "policies"}  # both compulsory in v0.2
+    assert re.match(r"[a-z][a-z0-9+.-]*:", statement["predicate"]["verifier"]["id"])  # a TypeURI
     policies = statement["predicate"]["verifier"]["policies"]
     expected = [load_profile(name).sha256 for name in ("nl-gov-baseline", "pqc-behaviour")]
     assert [row["digest"]["sha256"] for row in policies] == expected

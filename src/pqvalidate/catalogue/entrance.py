@@ -22,7 +22,9 @@ def act(given: argparse.Namespace, moment: datetime) -> tuple[str, int]:
     return {"publish": verbs.publish, "status": verbs.status}.get(given.verb, verbs.change)(given, moment)
 
 
-def asked(given: argparse.Namespace, found: Verified, moment: datetime) -> tuple[Verified, Callable[[str], str]]:
+def asked(
+    given: argparse.Namespace, found: Verified, moment: datetime
+) -> tuple[Verified, Callable[[str | bytes], str | bytes]]:
     """Ask the catalogue of ``verify`` for the status; return what is known then, and what adds its answer to a page.
 
     Raises:
@@ -33,8 +35,8 @@ def asked(given: argparse.Namespace, found: Verified, moment: datetime) -> tuple
     if not given.catalogue:
         if given.root or given.max_staleness or given.state:
             raise UsageError("--root, --max-staleness and --state have no effect without --catalogue")
-        return found, str
+        return found, lambda shown: shown
     from pqvalidate.catalogue import verbs  # noqa: PLC0415
 
     checked, answer = verbs.checked(given, found, moment)
-    return checked, lambda printed: verbs.shown(given, printed, answer)
+    return checked, lambda shown: verbs.shown(given, shown, answer)

@@ -61,9 +61,9 @@ def checked(given: argparse.Namespace, verified: Verified, moment: datetime) -> 
     return with_status(verified, _asking(given, moment))
 
 
-def shown(given: argparse.Namespace, printed: str, answer: StatusAnswer | None) -> str:
+def shown(given: argparse.Namespace, printed: str | bytes, answer: StatusAnswer | None) -> str | bytes:
     """Return the page about a certificate with the answer of the catalogue in it: a member of JSON, or lines behind."""
-    if answer is None or given.format == "html":
+    if answer is None or isinstance(printed, bytes) or given.format == "html":
         return printed
     if given.format == "json":
         tree: dict[str, Any] = msgspec.json.decode(printed)

@@ -28,6 +28,7 @@ class Contents(Record):
     """What a certificate says; only ever filled from bytes whose signatures are good."""
 
     id: str
+    status_uri: str | None
     vendor: str
     product: str
     version: str
@@ -92,6 +93,7 @@ def _contents(statement: Statement) -> Contents:
     product, results, scope = body.product, body.results, body.scope
     return Contents(
         id=body.certificate.id,
+        status_uri=body.certificate.status_uri,
         vendor=product.vendor,
         product=product.name,
         version=product.version,

@@ -2,6 +2,12 @@
 
 The certificate stays untouched: when a profile or a date changes, only this statement is made anew. It names the
 profiles by digest, and the whole verdict by the digest of its file.
+
+SVR v0.2 (in-toto/attestation, spec/predicates/svr.md) asks for ``verifier.id`` (a URI), ``verifier.policies``
+(compulsory since v0.2, empty where none was applied), ``timeCreated`` and ``properties``, the passing ones; what is
+absent was not verified, which is not the same as failed. Two points of ours: a decision that a product does not conform
+is a property, too, because a failed validation must be seen to have failed; and our reader refuses fields that it does
+not know, where in-toto lets a reader pass them over, because it reads only what this tool has signed.
 """
 
 from __future__ import annotations

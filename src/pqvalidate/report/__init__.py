@@ -68,6 +68,13 @@ def sarif(report: RunReport, lang: Language = "en") -> str:  # noqa: ARG001  (fo
     return render(report)
 
 
+def code_quality(report: RunReport, lang: Language = "en") -> str:  # noqa: ARG001  (for machines)
+    """Return the report for the Code Quality widget of GitLab; it points at the manifest."""
+    from pqvalidate.report.code_quality import render  # noqa: PLC0415  (loaded when used)
+
+    return render(report)
+
+
 def html(report: RunReport, lang: Language = "en") -> str:
     """Return the report as one HTML page that loads nothing."""
     from pqvalidate.report.html import render  # noqa: PLC0415  (the template engine is loaded for HTML only)
@@ -77,6 +84,7 @@ def html(report: RunReport, lang: Language = "en") -> str:
 
 FORMATS: dict[str, Format] = {
     "text": text, "json": json, "markdown": markdown, "junit": junit, "sarif": sarif, "html": html,
+    "code-quality": code_quality,
 }  # fmt: skip
 
 
@@ -104,3 +112,4 @@ def verified_html(page: Page, lang: Language = "en") -> str:
 CERTIFICATE_FORMATS: dict[str, CertificateFormat] = {
     "text": verified_text, "json": verified_json, "html": verified_html,
 }  # fmt: skip
+"""Formats of ``pqvalidate verify`` that are text; ``papers`` makes PDF."""

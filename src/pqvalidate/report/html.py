@@ -17,13 +17,14 @@ from markupsafe import Markup
 from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.certificate.overview import Contents
 from pqvalidate.certificate.overview import Page as CertificatePage
-from pqvalidate.report import gaps, identity, model, plots, words
+from pqvalidate.report import gaps, identity, model, plots, qr, words
+from pqvalidate.report.certificate_sheet import signatures_good, status_of
 from pqvalidate.report.messages import Language, Messages
+from pqvalidate.report.sheet import Sheet
 
 Rows = list[tuple[str, tuple[str, ...], str]]
 
 _OUTSIDE = "outside-the-method"
-_SIGNATURE_RULES = ("payload-type", "classical-signature", "pq-signature", "same-validator", "named-validator")
 
 
 def render(report: model.RunReport, *, lang: Language = "en") -> str:
@@ -49,7 +50,8 @@ def certificate(page: CertificatePage, *, lang: Language = "en") -> str:
     """
     says = page.contents
     return _page(
-        "certificate.html.j2", Messages(lang), page=page, says=says, signed=_signed(page),
+        "certificate.html.j2", Messages(lang), page=page, says=says, signed=signatures_good(page),
+        status=status_of(page),
         title=identity.titled(says.product, says.version) if says else "",
         outside=[row for row in says.not_tested if row.reason == _OUTSIDE] if says else [],
         not_asked=_gaps(says) if says else {},
@@ -58,10 +60,9 @@ def certificate(page: CertificatePage, *, lang: Language = "en") -> str:
     )  # fmt: skip
 
 
-def _signed(page: CertificatePage) -> bool:
-    """Tell whether both signatures hold and are by the validator that the certificate names."""
-    outcomes = {rule.rule: rule.outcome for rule in page.rules}
-    return all(outcomes.get(rule) == "pass" for rule in _SIGNATURE_RULES)
+def sheet(of: Sheet) -> str:
+    """Return a sheet as one HTML page."""
+    return _page("sheet.html.j2", Messages(of.lang), sheet=of)
 
 
 def _gaps(says: Contents) -> dict[str, Rows]:
@@ -95,7 +96,7 @@ def _templates() -> jinja2.Environment:
     environment.filters |= {
         "sentence": words.sentence, "missing": gaps.missing, "short_names": _short_names, "algorithm": _algorithms,
     }  # fmt: skip
-    environment.globals |= {"REASONS": words.GAP_REASONS, "wbr": _breakable}
+    environment.globals |= {"REASONS": words.GAP_REASONS, "wbr": _breakable, "qr": _code}
     return environment
 
 
@@ -120,3 +121,8 @@ def _breakable(text: str) -> Markup:
     """Return a digest in groups of eight, between which a line may end; it is copied without blanks."""
     shown = words.printable(text)
     return Markup("<wbr>").join(shown[place : place + 8] for place in range(0, len(shown), 8))
+
+
+def _code(says: str) -> Markup:
+    """Return a QR code; its SVG holds nothing of the text but the pattern that encodes it."""
+    return Markup(qr.svg(says))  # noqa: S704  (drawn by segno: numbers and commands of a path)

@@ -135,7 +135,7 @@ def _profile(page: Page, row: PolicyRow, language: Language) -> None:
         return
     page.heading(
         f"{row.policy} {verdict.policy.version}",
-        f"{_word(row.decision, language)}; {_named(verdict.policy.status, language)}",
+        f"{_word(row.decision, language)}; {named(verdict.policy.status, language)}",
     )
     if verdict.policy.status == "illustrative":
         page.paragraph(_word("illustrative", language), indent=2)
@@ -156,11 +156,12 @@ def _rule(rule: RuleResult, language: Language) -> list[Cell]:
     if rule.waiver:
         why = f"{why} {rule.waiver.instead_of}: {sentence(rule.waiver.reason)}"
     source = f" [{rule.source.document}, {rule.source.section}]" if rule.source else ""
-    outcome: Cell = (_named(rule.outcome, language), _OUTCOME_STYLE.get(rule.outcome, ""))
-    return [rule.rule, _named(rule.level, language), outcome, f"{why}{source}"]
+    outcome: Cell = (named(rule.outcome, language), _OUTCOME_STYLE.get(rule.outcome, ""))
+    return [rule.rule, named(rule.level, language), outcome, f"{why}{source}"]
 
 
-def _named(word: str, language: Language) -> str:
+def named(word: str, language: Language) -> str:
+    """Return a word of verdicts (an outcome, a level, a status of a profile) in a language."""
     return _IN_DUTCH.get(word, word) if language == "nl" else word
 
 
@@ -190,7 +191,7 @@ def markdown(report: PolicyReport, language: Language = "en") -> str:
 
 
 def _rule_line(rule: RuleResult, language: Language) -> str:
-    cells = (rule.rule, _named(rule.level, language), _named(rule.outcome, language), sentence(_in(rule.why, language)))
+    cells = (rule.rule, named(rule.level, language), named(rule.outcome, language), sentence(_in(rule.why, language)))
     return f"| {' | '.join(map(_plain, cells))} |"
 
 

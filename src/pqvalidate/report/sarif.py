@@ -27,7 +27,7 @@ _LEVELS: dict[Severity, str] = {
 }  # fmt: skip
 # GitHub sorts findings by this number, which it reads as a string; a check's severity is ours and no CVSS score.
 _RANKS: dict[Severity, str] = {"critical": "9.5", "high": "8.0", "medium": "5.0", "low": "2.0", "advisory": "0.0"}
-_OPEN_RULE = "unanswered-question"
+OPEN_RULE = "unanswered-question"
 _INSTALLED = "PQVALIDATE"
 _LINK = re.compile(r"\[(?=[^\]]*\]\()")
 
@@ -69,7 +69,7 @@ def _rules(failed: list[tuple[Result, Finding]], unanswered: list[Answered]) -> 
     if unanswered:
         text = "A question that the claim raises was not answered, so the claim is not confirmed."
         rules.append({
-            "id": _OPEN_RULE, "shortDescription": {"text": text}, "fullDescription": {"text": text},
+            "id": OPEN_RULE, "shortDescription": {"text": text}, "fullDescription": {"text": text},
             "help": {"text": "The report says what was not asked, and why; `pqvalidate plan` shows what can be asked."},
             "defaultConfiguration": {"level": "none"},
         })  # fmt: skip
@@ -102,7 +102,7 @@ def _failed(report: RunReport, result: Result, finding: Finding) -> dict[str, An
         "level": _LEVELS[result.severity] if fails else "none",
         "message": _message(text),
         "locations": [_location(report, result.parameter_set)],
-        "partialFingerprints": _fingerprint(result.check, result.parameter_set),
+        "partialFingerprints": fingerprint(result.check, result.parameter_set),
         "properties": {
             "parameterSet": result.parameter_set, "clause": result.clause, "severity": result.severity,
             "casesFailed": result.cases.failed, "casesPlanned": result.cases.planned, "reproduce": finding.reproduce,
@@ -112,17 +112,17 @@ def _failed(report: RunReport, result: Result, finding: Finding) -> dict[str, An
 
 def _unanswered(report: RunReport, question: Answered) -> dict[str, Any]:
     return {
-        "ruleId": _OPEN_RULE,
+        "ruleId": OPEN_RULE,
         "kind": "open",
         "level": "none",
         "message": _message(f"{question.parameter_set}: not answered: {question.text} ({question.clause})"),
         "locations": [_location(report, question.parameter_set)],
-        "partialFingerprints": _fingerprint(question.id, question.parameter_set),
+        "partialFingerprints": fingerprint(question.id, question.parameter_set),
         "properties": {"parameterSet": question.parameter_set, "clause": question.clause},
     }
 
 
-def _fingerprint(what: str, parameter_set: str) -> dict[str, str]:
+def fingerprint(what: str, parameter_set: str) -> dict[str, str]:
     """Return what stays the same from build to build, so that a finding is not announced anew (3.27.17)."""
     return {"checkAndParameterSet/v1": hashlib.sha256(f"{what}\n{parameter_set}".encode()).hexdigest()}
 
@@ -146,12 +146,12 @@ def _invocation(report: RunReport) -> dict[str, Any]:
 
 def _location(report: RunReport, parameter_set: str) -> dict[str, Any]:
     return {
-        "physicalLocation": {"artifactLocation": _manifest(report), "region": {"startLine": 1}},
+        "physicalLocation": {"artifactLocation": manifest_location(report), "region": {"startLine": 1}},
         "logicalLocations": [{"name": parameter_set, "kind": "module"}],
     }
 
 
-def _manifest(report: RunReport) -> dict[str, str]:
+def manifest_location(report: RunReport) -> dict[str, str]:
     """Return where the manifest is that the command named: a path, a built-in vendor, or NAME for ./NAME.toml.
 
     An import of ACVP files that had no manifest points at its first prompt file.
