@@ -6,8 +6,8 @@ set -eu
 # 1. Three holders, each with a key of both families. In earnest each key is made on the machine where it stays, and the
 #    root's is kept offline.
 pqvalidate keygen --out keys/lab --name "Example lab" --role lab
-pqvalidate keygen --out keys/catalogue --name "Example catalogue" --role lab
-pqvalidate keygen --out keys/root --name "Example root" --role government
+pqvalidate keygen --out keys/catalogue --name "Example catalogue" --role catalogue
+pqvalidate keygen --out keys/root --name "Example root" --role root --organisation government
 
 # 2. The lab validates a product and issues a certificate with a verdict under a profile.
 pqvalidate run openssl --depth quick --parameter-set ML-KEM-768 --out bundle >/dev/null || test $? -eq 3

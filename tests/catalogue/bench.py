@@ -38,7 +38,7 @@ class Holder:
 
 
 def holder(folder: Path) -> Holder:
-    keygen(folder, now=MADE, name=folder.name)
+    keygen(folder, now=MADE, name=folder.name, purpose="root" if folder.name == "root" else "catalogue")
     return Holder(folder)
 
 

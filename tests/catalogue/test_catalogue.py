@@ -331,3 +331,15 @@ def test_a_failed_validation_is_published_like_another(empty: Bench, failed: Iss
     empty.publish(failed.certificate, trust=failed.keys.trust)
     (entry,) = load(empty.folder, moment=NOW)
     assert entry.statement.predicate.results.outcome == "fail"
+
+
+def test_keys_of_another_role_sign_no_catalogue_and_anchor_none(empty: Bench) -> None:
+    validator = load_signing_key(empty.lab.keys.signing_key)
+    with pytest.raises(UsageError, match="may sign certificates and verdicts, not catalogue metadata"):
+        empty.publish(empty.certificate("PQV-1"), key=validator)
+    with pytest.raises(UsageError, match="not catalogue roots"):
+        empty.publish(empty.certificate("PQV-2"), root_key=validator)
+    assert not (empty.folder / "metadata").exists()
+    empty.publish(empty.certificate("PQV-3"))
+    with pytest.raises(RefusedCatalogueError):
+        status_of("PQV-3", empty.asking(trust=empty.lab.keys.trust))

@@ -11,12 +11,21 @@ from typing import Literal, TypeAlias
 from msgspec.structs import replace
 
 from pqvalidate.catalogue import state
-from pqvalidate.catalogue.client import Anchor, Catalogue, bounded, open_catalogue, sha256, stale, state_of
+from pqvalidate.catalogue.client import (
+    Anchor,
+    Catalogue,
+    RefusedCatalogueError,
+    bounded,
+    open_catalogue,
+    sha256,
+    stale,
+    state_of,
+)
 from pqvalidate.catalogue.entries import StatusChange
 from pqvalidate.catalogue.reading import certificate_path, statement_in
 from pqvalidate.catalogue.status import histories
 from pqvalidate.certificate.envelope import parse_envelope
-from pqvalidate.certificate.keys import load_trust
+from pqvalidate.certificate.keys import load_trust, wrong_role
 from pqvalidate.certificate.predicate import Validity, format_time
 from pqvalidate.certificate.verification import Decision, RuleOutcome, Verified
 from pqvalidate.documents import Record
@@ -79,7 +88,12 @@ class Asking:
 
         """
         root = bounded(self.root, 512 * 1024, "a root file of a catalogue") if self.root else None
-        holders = load_trust(self.trust).validators if self.trust and root is None else ()
+        believed = load_trust(self.trust).validators if self.trust and root is None else ()
+        holders = tuple(entry for entry in believed if not wrong_role(entry, "catalogue roots"))
+        if believed and not holders:
+            raise RefusedCatalogueError(
+                self.folder, "root", "nobody in the trust file may sign a catalogue's root; give --root ROOTFILE"
+            )
         known = state.read(self.memory) if self.memory else None
         found = open_catalogue(self.folder, moment=self.moment, anchor=Anchor(root=root, holders=holders), known=known)
         if self.memory:

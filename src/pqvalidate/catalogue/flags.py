@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Protocol
 
+from pqvalidate.roles.flags import add_signing_flags
+
 
 class _Verb(Protocol):
     def __call__(self, name: str, says: str) -> argparse.ArgumentParser: ...
@@ -64,7 +66,7 @@ def _change_flags(command: argparse.ArgumentParser) -> None:
 
 def _key_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument("--catalogue", required=True, metavar="DIR", help="folder of the catalogue")
-    command.add_argument("--key", required=True, metavar="KEYFILE", help="key of the catalogue")
+    add_signing_flags(command)
     command.add_argument("--valid-days", type=int, default=365, metavar="N", help="days until the metadata expire "
                          "(default: 365)")  # fmt: skip
     command.add_argument("--timestamp-hours", type=int, default=168, metavar="N", help="hours until the status counts "

@@ -20,8 +20,9 @@ from pqvalidate.catalogue.entries import Entry, Status, StatusChange
 from pqvalidate.catalogue.reading import certificate_path, entries_of, verdict_paths
 from pqvalidate.catalogue.repository import Draft, Terms, draft
 from pqvalidate.catalogue.status import append, histories
-from pqvalidate.certificate.keys import SigningKey, load_trust
+from pqvalidate.certificate.keys import load_trust
 from pqvalidate.certificate.predicate import Statement, format_time
+from pqvalidate.certificate.signing import Signer
 from pqvalidate.certificate.verification import verify
 from pqvalidate.documents import parse_json, read_bytes, to_record
 from pqvalidate.errors import PqvalidateError, UsageError
@@ -55,10 +56,10 @@ class Published:
 def publish(
     certificates: Sequence[Path],
     folder: Path,
-    key: SigningKey,
+    key: Signer,
     *,
     terms: Terms,
-    root_key: SigningKey | None = None,
+    root_key: Signer | None = None,
     trust: Path | None = None,
     profiles: Sequence[Path] = (),
     with_site: bool = True,
@@ -205,7 +206,7 @@ def _add_profile(made: Draft, policy: PolicyName, certificate: Path, profiles: S
 
 def change_status(
     folder: Path,
-    key: SigningKey,
+    key: Signer,
     name: str,
     status: Status,
     reason: str,

@@ -42,8 +42,9 @@ from pqvalidate.catalogue.client import (
     stored_at,
 )
 from pqvalidate.catalogue.status import NO_LINES, StatusList, encode
-from pqvalidate.certificate.keys import SigningKey
+from pqvalidate.certificate.keys import refuse_wrong_role
 from pqvalidate.certificate.predicate import format_time, parse_time
+from pqvalidate.certificate.signing import Signer
 from pqvalidate.documents import write_atomically
 from pqvalidate.errors import InputError, UsageError
 
@@ -72,7 +73,7 @@ class Draft:
     """The next version of a catalogue: files may be added until ``commit`` makes it the present one."""
 
     folder: Path
-    key: SigningKey
+    key: Signer
     terms: Terms
     root: Metadata[Root]
     new_root: bool
@@ -175,7 +176,7 @@ class Draft:
 
 
 @contextmanager
-def draft(folder: Path, key: SigningKey, root_key: SigningKey | None, terms: Terms) -> Iterator[Draft]:
+def draft(folder: Path, key: Signer, root_key: Signer | None, terms: Terms) -> Iterator[Draft]:
     """Open a catalogue for one change, or begin one; two changes at the same time wait for each other.
 
     Raises:
@@ -196,7 +197,7 @@ def draft(folder: Path, key: SigningKey, root_key: SigningKey | None, terms: Ter
             raise
 
 
-def _begun(folder: Path, key: SigningKey, root_key: SigningKey, terms: Terms) -> Draft:
+def _begun(folder: Path, key: Signer, root_key: Signer, terms: Terms) -> Draft:
     metadata = folder / "metadata"
     _make(metadata)
     for group in _GROUPS:
@@ -221,7 +222,7 @@ def _blank(signed: T) -> Metadata[T]:
     return Metadata(signed)
 
 
-def _continued(folder: Path, key: SigningKey, root_key: SigningKey | None, terms: Terms) -> Draft:
+def _continued(folder: Path, key: Signer, root_key: Signer | None, terms: Terms) -> Draft:
     found = _opened(folder, root_key, terms)
     bins = {name: found.bin(name) for name in found.spread.get_roles()}
     changed: set[str] = set()
@@ -250,7 +251,7 @@ def _continued(folder: Path, key: SigningKey, root_key: SigningKey | None, terms
     )  # fmt: skip
 
 
-def _opened(folder: Path, root_key: SigningKey | None, terms: Terms) -> Catalogue:
+def _opened(folder: Path, root_key: Signer | None, terms: Terms) -> Catalogue:
     """Open the catalogue; with the root key at hand, also one whose hand-over was interrupted.
 
     A hand-over writes the root and then the timestamp. Between them the new root stands there with a timestamp by the
@@ -271,7 +272,7 @@ def _opened(folder: Path, root_key: SigningKey | None, terms: Terms) -> Catalogu
             raise
 
 
-def _renew_root(root: Metadata[Root], key: SigningKey, root_key: SigningKey, terms: Terms) -> None:
+def _renew_root(root: Metadata[Root], key: Signer, root_key: Signer, terms: Terms) -> None:
     """Make the next version of the root: a new term, and the roles to the key that is given."""
     own = set(root.signed.get_delegated_role("root").keyids)
     if own != {row.spki_sha256 for row in root_key.public.keys}:
@@ -279,7 +280,7 @@ def _renew_root(root: Metadata[Root], key: SigningKey, root_key: SigningKey, ter
     _give_root(root, key, root_key, terms)
 
 
-def _give_root(root: Metadata[Root], key: SigningKey, root_key: SigningKey, terms: Terms) -> None:
+def _give_root(root: Metadata[Root], key: Signer, root_key: Signer, terms: Terms) -> None:
     signed = root.signed
     for name in roles.TOP_ROLES:
         holder = root_key if name == "root" else key
@@ -295,7 +296,7 @@ def _give_root(root: Metadata[Root], key: SigningKey, root_key: SigningKey, term
     roles.sign(root, root_key)
 
 
-def _hand_over(found: Catalogue, key: SigningKey) -> None:
+def _hand_over(found: Catalogue, key: Signer) -> None:
     """Give the bins to another key."""
     keys = roles.public_keys(key.public)
     spread = found.spread
@@ -303,9 +304,11 @@ def _hand_over(found: Catalogue, key: SigningKey) -> None:
     found.targets.signed.delegations = Delegations({row.keyid: row for row in keys}, succinct_roles=spread)
 
 
-def _check_terms(key: SigningKey, root_key: SigningKey | None, terms: Terms) -> None:
+def _check_terms(key: Signer, root_key: Signer | None, terms: Terms) -> None:
     if not 1 <= terms.valid_days <= 1826 or not 1 <= terms.timestamp_hours <= 24 * 366:
         raise UsageError("--valid-days goes from 1 to 1826, --timestamp-hours from 1 to 8784")
+    refuse_wrong_role(key, "catalogue metadata")
+    refuse_wrong_role(root_key or key, "catalogue roots")
     moment = format_time(terms.now)
     for holder in (key, *((root_key,) if root_key else ())):
         if not holder.public.not_before <= moment <= holder.public.not_after:

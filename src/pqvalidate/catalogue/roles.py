@@ -20,12 +20,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 from securesystemslib.exceptions import UnverifiedSignatureError
-from securesystemslib.signer import CryptoSigner, Key, Signature, SSlibKey  # type: ignore[attr-defined]
+from securesystemslib.signer import Key, Signature, SSlibKey  # type: ignore[attr-defined]
 from tuf.api.metadata import Metadata, Root, Targets  # type: ignore[attr-defined]
 
-from pqvalidate.certificate.keys import SCHEMES, Family, SigningKey, TrustedValidator
+from pqvalidate.certificate.envelope import to_be_signed
+from pqvalidate.certificate.keys import SCHEMES, Family, TrustedValidator
+from pqvalidate.certificate.signing import Signer
 from pqvalidate.documents import parse_json
-from pqvalidate.errors import InputError
+from pqvalidate.errors import InputError, UsageError
 
 THRESHOLD = 2
 TOP_ROLES = ("root", "targets", "snapshot", "timestamp")
@@ -43,14 +45,23 @@ def public_keys(entry: TrustedValidator) -> tuple[SSlibKey, ...]:
     )
 
 
-def sign(metadata: Metadata[Any], *holders: SigningKey) -> None:
-    """Sign metadata with both keys of each holder, in place of the signatures that it has."""
+def sign(metadata: Metadata[Any], *holders: Signer) -> None:
+    """Sign metadata with both keys of each holder, in place of the signatures that it has.
+
+    Raises:
+        UsageError: a signer failed, or what it gave is no signature by its key.
+
+    """
     metadata.signatures.clear()
+    message = metadata.signed_bytes
     for holder in holders:
         for public in public_keys(holder.public):
             family = family_of(public)
             if family is not None:
-                metadata.sign(CryptoSigner(holder.secret[family], public), append=True)
+                made = Signature(public.keyid, holder.sign(family, to_be_signed(family, message)).hex())
+                if not _valid(public, made, message):
+                    raise UsageError(f"the signer of {holder.public.name} gave a {family} signature that is not valid")
+                metadata.signatures[public.keyid] = made
 
 
 def parse(data: bytes, kind: type[Any], file: object) -> Metadata[Any]:

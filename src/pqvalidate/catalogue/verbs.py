@@ -18,13 +18,14 @@ from pqvalidate.certificate.keys import load_signing_key
 from pqvalidate.certificate.reading import read_unchecked
 from pqvalidate.certificate.verification import Verified
 from pqvalidate.documents import to_json
+from pqvalidate.roles.naming import passphrase, signer
 
 
 def publish(given: argparse.Namespace, now: datetime) -> tuple[str, int]:
     """Publish certificates, or sign the catalogue afresh."""
     done = publish_files(
-        [Path(path) for path in given.certificate], Path(given.catalogue), load_signing_key(Path(given.key)),
-        terms=_terms(given, now), root_key=load_signing_key(Path(given.root_key)) if given.root_key else None,
+        [Path(path) for path in given.certificate], Path(given.catalogue), signer(given), terms=_terms(given, now),
+        root_key=load_signing_key(Path(given.root_key), passphrase=passphrase(given)) if given.root_key else None,
         trust=Path(given.trust) if given.trust else None, profiles=[Path(path) for path in given.profile],
     )  # fmt: skip
     lines = [f"{name} published" for name in done.added]
@@ -40,7 +41,7 @@ def change(given: argparse.Namespace, now: datetime) -> tuple[str, int]:
     lifted = given.verb == "suspend" and given.lift
     statuses: dict[str, Status] = {"withdraw": "withdrawn", "supersede": "superseded", "suspend": "suspended"}
     done = change_status(
-        Path(given.catalogue), load_signing_key(Path(given.key)), given.id,
+        Path(given.catalogue), signer(given), given.id,
         "valid" if lifted else statuses[given.verb], given.reason, terms=_terms(given, now),
         superseded_by=getattr(given, "successor", ""),
     )  # fmt: skip

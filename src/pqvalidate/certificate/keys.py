@@ -44,12 +44,12 @@ if TYPE_CHECKING:
 # Names of the Update Framework; "/1" is the version of TAP 21, which signs "tuf" ‖ 0x01 ‖ SHA-512(message).
 SCHEMES: dict[Family, str] = {"classical": "ecdsa-sha2-nistp384", "pq": "ml-dsa-87/1"}
 Purpose: TypeAlias = Literal["validator", "policy-owner", "catalogue", "root"]
-Signed: TypeAlias = Literal["certificates", "verdicts", "catalogue metadata", "trust files"]
+Signed: TypeAlias = Literal["certificates", "verdicts", "catalogue metadata", "catalogue roots", "trust files"]
 MAY_SIGN: dict[Purpose, tuple[Signed, ...]] = {
     "validator": ("certificates", "verdicts"),
     "policy-owner": ("verdicts",),
-    "catalogue": ("catalogue metadata",),
-    "root": ("trust files",),
+    "catalogue": ("catalogue metadata", "catalogue roots"),
+    "root": ("trust files", "catalogue roots"),
 }
 """What the keys of each role may sign; anything else that they sign is refused."""
 
