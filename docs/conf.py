@@ -11,6 +11,7 @@ sys.path.insert(0, str(DOCS.parent / "src"))
 
 from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Operation  # noqa: E402
 from pqvalidate.algorithms import PARAMETER_SETS  # noqa: E402
+from pqvalidate.claims.registry import REGISTRY, VALUE_KINDS  # noqa: E402
 from pqvalidate.questions import QUESTIONS  # noqa: E402
 
 project = "pqvalidate"
@@ -70,6 +71,17 @@ def questions() -> str:
     return "\n".join(parts)
 
 
+def claims() -> str:
+    """Return the registry of claims, from claims.registry.REGISTRY."""
+    titles = ("claim", "about", "value", "highest status", "how", "check", "counts for", "CSF")
+    rows = [
+        (f"`{row.id}`", row.en, VALUE_KINDS[row.value], row.highest, row.how, f"`{row.check}`" if row.check else "none",
+         f"{row.most_days} days" if row.most_days else "no limit", ", ".join(row.objectives) or "none")
+        for row in REGISTRY.values()
+    ]  # fmt: skip
+    return table(titles, rows)
+
+
 GENERATED = DOCS / "reference" / "_generated"
 GENERATED.mkdir(exist_ok=True)
 for page, content in {
@@ -77,5 +89,6 @@ for page, content in {
     "kem-operations": operations(KEM_OPERATIONS),
     "signature-operations": operations(SIGNATURE_OPERATIONS),
     "questions": questions(),
+    "claims": claims(),
 }.items():
     (GENERATED / f"{page}.md").write_text(content, encoding="utf-8")

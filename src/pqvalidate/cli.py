@@ -50,9 +50,7 @@ def parser() -> argparse.ArgumentParser:
         return verbs.add_parser(name, help=says, description=described, allow_abbrev=False)
 
     _run_flags(verb("run", "measure an implementation, judge it and print the result; the main job"))
-    plan = verb("plan", "show what would be asked, and what cannot be asked and why")
-    _selection_flags(plan)
-    plan.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    _plan_flags(verb("plan", "show what would be asked, and what cannot be asked and why"))
     judge = verb("judge", "judge a bundle or a certificate again under one or more policies, running nothing")
     _judge_flags(judge)
     _cbom_flags(verb("cbom", "write the algorithms that a bundle has found as a CycloneDX 1.6 CBOM"))
@@ -62,6 +60,8 @@ def parser() -> argparse.ArgumentParser:
     certify.add_argument("--out", required=True, metavar="FILE", help="certificate to write; never overwritten")
     certify.add_argument("--policy", action="append", default=[], metavar="P",
                          help="sign a verdict under this policy in a file of its own; may be repeated")  # fmt: skip
+    certify.add_argument("--claims", metavar="FILE",
+                         help="claims file, or a manifest that names one, to check and to state")  # fmt: skip
     certify.add_argument("--service-life-until", metavar="DATE", help="last day of use that the verdict is asked for")
     certify.add_argument("--valid-days", type=int, default=365, metavar="N", help="days of validity (default: 365)")
     verify = verb("verify", "verify a certificate or a signed policy verdict offline")
@@ -73,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     acvp = verb("acvp", "make test files for a device that may not be connected, and judge its answers")
     add_acvp_flags(acvp, _format_flag)
     add_bench_flags(verb("bench", "time implementations beside each other, with intervals that hold on busy machines"))
+    _claims_flags(verb("claims", "check claims on origin, supply chain and updates, with the evidence for them"))
     init = verb("init", "write a starter folder for attaching an implementation in your language")
     init.add_argument("name", metavar="NAME", help="folder to make here, and name of the manifest; never overwritten")
     init.add_argument("--language", required=True, choices=("c", "go", "java", "node", "python", "rust"),
@@ -105,6 +106,11 @@ def _verify_flags(verify: argparse.ArgumentParser) -> None:
     _format_flag(verify, "CERTIFICATE_FORMATS", pdf=True)
 
 
+def _plan_flags(plan: argparse.ArgumentParser) -> None:
+    _selection_flags(plan)
+    plan.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+
+
 def _judge_flags(judge: argparse.ArgumentParser) -> None:
     judge.add_argument("bundle", metavar="BUNDLE|CERT",
                        help="folder that `pqvalidate run` has written, or a certificate")  # fmt: skip
@@ -129,6 +135,17 @@ def _cbom_flags(cbom: argparse.ArgumentParser) -> None:
     cbom.add_argument("--policy", default="as-claimed", metavar="P", help="policy to judge by (default: as-claimed)")
     cbom.add_argument("--out", default=None, metavar="FILE",
                       help="file to write; never overwritten (default: standard output)")  # fmt: skip
+
+
+def _claims_flags(claims: argparse.ArgumentParser) -> None:
+    actions = claims.add_subparsers(dest="action", metavar="ACTION", required=True)
+    says = "check a claims file: digests of evidence, and what a tool can validate"
+    check = actions.add_parser("check", help=says, description=f"{says[0].upper()}{says[1:]}.", allow_abbrev=False)
+    check.add_argument("file", metavar="FILE", help="claims file (TOML), or a manifest that names one")
+    check.add_argument("--bundle", metavar="DIR", help="folder that `pqvalidate run` has written, to compare with")
+    check.add_argument("--out", metavar="FILE", help="write the result as JSON, too; never overwritten")
+    check.add_argument("--format", choices=("text", "json", "markdown"), default="text", help="default: text")
+    check.add_argument("--lang", choices=("en", "nl"), default="en", help="language of text and markdown (default: en)")
 
 
 def _selection_flags(command: argparse.ArgumentParser) -> None:

@@ -126,7 +126,7 @@ def cbom(given: argparse.Namespace) -> int:
 
 def certify(given: argparse.Namespace) -> int:
     """Sign a certificate of a bundle, and a verdict for each policy that is named."""
-    from pqvalidate import judging  # noqa: PLC0415
+    from pqvalidate import claiming, judging  # noqa: PLC0415
     from pqvalidate.certificate import certify as issue  # noqa: PLC0415
     from pqvalidate.roles.naming import signer  # noqa: PLC0415
 
@@ -134,7 +134,8 @@ def certify(given: argparse.Namespace) -> int:
     judging.refuse_early(given.policy, given, _now())
     profiles, asked = judging.load(given.policy), judging.question(given, _now())
     judging.planned_files(Path(given.out), profiles)
-    made = issue(Path(given.bundle), key, Path(given.out), now=_now(), valid_days=given.valid_days)
+    stated = claiming.of_file(given.claims, Path(given.bundle), _now())
+    made = issue(Path(given.bundle), key, Path(given.out), now=_now(), valid_days=given.valid_days, stated=stated)
     _print(
         f"Certificate {made.id} written to {made.path}\n"
         f"  outcome of the checks: {made.outcome}; valid until {made.not_after}\n"
@@ -186,9 +187,7 @@ def catalogue(given: argparse.Namespace) -> int:
     """Publish, withdraw, supersede or suspend certificates, or ask for the status of one."""
     from pqvalidate.catalogue.entrance import act  # noqa: PLC0415
 
-    printed, code = act(given, _as_of(getattr(given, "as_of", None)))
-    _print(printed)
-    return code
+    return _shown(*act(given, _as_of(getattr(given, "as_of", None))))
 
 
 def roles(given: argparse.Namespace) -> int:
@@ -201,22 +200,29 @@ def roles(given: argparse.Namespace) -> int:
 
 def acvp(given: argparse.Namespace) -> int:
     """Make ACVP prompt files, or judge the answers to them."""
+    from pqvalidate import judging  # noqa: PLC0415
     from pqvalidate.acvp import verbs  # noqa: PLC0415
 
     if given.action == "emit":
         _print(verbs.make_files(given))
         return 0
+    judging.refuse_early([given.policy], given, _now())
     evidence, failures, folder = verbs.judge_answers(given, _command())
     return _judged(evidence, failures, given, folder, evidence.facts.subject.name)
+
+
+def claims(given: argparse.Namespace) -> int:
+    """Check a claims file."""
+    from pqvalidate.claiming import check  # noqa: PLC0415
+
+    return _shown(*check(given, _now()))
 
 
 def bench(given: argparse.Namespace) -> int:
     """Time implementations beside each other."""
     from pqvalidate.bench.verb import bench as measure  # noqa: PLC0415
 
-    shown, code = measure(given)
-    _print(shown)
-    return code
+    return _shown(*measure(given))
 
 
 def init(given: argparse.Namespace) -> int:
@@ -232,21 +238,9 @@ def init(given: argparse.Namespace) -> int:
 
 def vendors(given: argparse.Namespace) -> int:
     """List the built-in implementations."""
-    from pqvalidate import vendors as built_in  # noqa: PLC0415
-    from pqvalidate.manifest import read_manifest  # noqa: PLC0415
+    from pqvalidate.inventory import vendors as listing  # noqa: PLC0415
 
-    rows: list[dict[str, Any]] = []
-    for name in built_in.BUILT_IN:
-        manifest = read_manifest(built_in.manifest_path(name))
-        here, why = built_in.availability(name)
-        rows.append({"name": name, "kind": manifest.attach.kind, "available": here, "detail": why,
-                     "claims": list(manifest.claims.conformance)})  # fmt: skip
-    if given.format == "json":
-        _print_json({"schema": "pqvalidate/vendors/1", "vendors": rows})
-        return 0
-    for row in rows:
-        _print(f"{row['name']:<14} {'available' if row['available'] else 'not here':<10} {row['detail']}\n")
-        _print(f"{'':<14} {row['kind']:<10} {', '.join(row['claims'])}\n")
+    _print(listing(given.format))
     return 0
 
 
@@ -376,6 +370,11 @@ def _progress() -> Iterator[Progress | None]:
         yield tell
 
 
+def _shown(page: str, code: int) -> int:
+    _print(page)
+    return code
+
+
 def _print(text: str) -> None:
     """Write to standard output; that its reader has left does not change what the command has found out."""
     try:
@@ -396,4 +395,5 @@ VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "trust": roles, "timestamp": roles, "acvp": acvp, "bench": bench, "init": init, "harness-check": harness_check,
     "vendors": vendors, "explain": explain, "doctor": doctor, "profile-check": profile_check,
     "publish": catalogue, "withdraw": catalogue, "supersede": catalogue, "suspend": catalogue, "status": catalogue,
+    "claims": claims,
 }  # fmt: skip

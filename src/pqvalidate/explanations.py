@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pqvalidate.algorithms import PARAMETER_SETS, ParameterSet, nearest
 from pqvalidate.casebook import BLIND, real_cases
+from pqvalidate.claims.registry import REGISTRY, STATUSES, VALUE_KINDS, ClaimRow
 from pqvalidate.controls import KILLED_BY
 from pqvalidate.errors import UsageError
 from pqvalidate.mutants_timing import TIMED_BY
@@ -31,12 +32,13 @@ def names() -> str:
     groups = {
         "parameter sets": list(PARAMETER_SETS), "reasons": list(REASONS), "checks": [c.name for c in _every_check()],
         "policies": list(BUILT_IN), "policy rules": list(_rules()),
+        "claims": list(REGISTRY),
     }  # fmt: skip
     return "\n\n".join(f"{kind}:\n" + "\n".join(f"  {name}" for name in found) for kind, found in groups.items()) + "\n"
 
 
 def explanation(name: str) -> str:
-    """Return what a check, reason, parameter set, policy or policy rule means.
+    """Return what a check, reason, parameter set, policy, policy rule or claim means.
 
     Raises:
         UsageError: nothing has that name; the message gives the nearest.
@@ -54,7 +56,9 @@ def explanation(name: str) -> str:
     rules = _rules()
     if name in rules:
         return policy_pages.rule(*rules[name])
-    known = [*checks, *REASONS, *PARAMETER_SETS, *BUILT_IN, *rules]
+    if name in REGISTRY:
+        return _claim(REGISTRY[name])
+    known = [*checks, *REASONS, *PARAMETER_SETS, *BUILT_IN, *rules, *REGISTRY]
     raise UsageError(f"nothing is called {name!r}{nearest(name, known)}; `pqvalidate explain` lists all names")
 
 
@@ -87,6 +91,23 @@ def _check(check: Check) -> str:
     if check.caller_check:
         lines.append(f"  advisory where the vendor's documentation leaves the {check.caller_check} check to the caller")
     return "\n".join(lines) + "\n"
+
+
+def _claim(row: ClaimRow) -> str:
+    informs = (
+        f"EU Cloud Sovereignty Framework {', '.join(row.objectives)}, for information" if row.objectives else "none"
+    )
+    return (
+        f"{row.id} (claim)\n"
+        f"  {row.en}\n"
+        f"  {row.nl}\n"
+        f"  value     {VALUE_KINDS[row.value]}\n"
+        f"  highest   {row.highest}: {STATUSES[row.highest]}\n"
+        f"  by        {row.how}\n"
+        f"  check     {row.check or 'none'}\n"
+        f"  counts    {f'{row.most_days} days from its date' if row.most_days else 'until the day that it states'}\n"
+        f"  informs   {informs or 'none'}\n"
+    )
 
 
 def _parameter_set(row: ParameterSet) -> str:

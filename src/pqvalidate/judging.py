@@ -21,6 +21,7 @@ from pqvalidate.certificate.overview import Page
 from pqvalidate.certificate.predicate import format_time, parse_time
 from pqvalidate.certificate.reading import read_unchecked
 from pqvalidate.certificate.signing import Signer
+from pqvalidate.claims.registry import REGISTRY
 from pqvalidate.documents import to_json
 from pqvalidate.errors import PqvalidateError, UsageError
 from pqvalidate.evidence import Evidence
@@ -194,8 +195,8 @@ def refuse_early(names: Sequence[str], given: argparse.Namespace, now: datetime)
     question(given, now)
     added(given)
     for flag, word in _FOR_PROFILES.items():
-        # Of a run, --parameter-set says what is examined.
-        own = given.verb == "run" and word == "parameter_set"
+        # Of a run and an import, --parameter-set says what is examined.
+        own = given.verb in {"run", "acvp"} and word == "parameter_set"
         if getattr(given, word, None) and not own and not any(profiles.values()):
             raise UsageError(f"{flag} has no effect without a --policy other than {AS_CLAIMED}")
 
@@ -367,6 +368,6 @@ def check_profile(path: str, today: str) -> str:
         f"  extends   {', '.join(base.id for base in profile.extends) or 'nothing'}",
         f"  rules     {', '.join(f'{number} {kind}' for kind, number in sorted(kinds.items()))}",
     ]
-    found = list(remarks(profile, rules, [check.name for check in all_checks()], today))
+    found = list(remarks(profile, rules, [check.name for check in all_checks()], today, list(REGISTRY)))
     lines += [f"  remark    {remark}" for remark in found] or ["  no remarks"]
     return "\n".join(lines) + "\n"

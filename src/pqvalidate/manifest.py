@@ -69,13 +69,15 @@ class SpeedOf(Record):
 class Claims(Record):
     """What the vendor claims: parameter sets, which input checks its documentation leaves to the caller, and speed.
 
-    ``timing`` names those of them whose execution time is claimed not to depend on secrets.
+    ``timing`` names those of them whose execution time is claimed not to depend on secrets; ``file`` is a claims file
+    on origin, supply chain and the like, relative to the manifest.
     """
 
     conformance: tuple[str, ...]
     caller_checks: tuple[Literal["encapsulation-key", "decapsulation-key"], ...] = ()
     performance: tuple[SpeedOf, ...] = ()
     timing: tuple[str, ...] = ()
+    file: str = ""
 
 
 class ArtefactSource(Record):

@@ -11,7 +11,7 @@ from tests.house_rules.tree import ROOT
 
 JUDGING = (
     "errors", "algorithms", "documents", "digests", "manifest", "questions", "evidence", "bundle", "verdict",
-    "certificate", "policy",
+    "certificate", "policy", "claims.assessing",
 )  # fmt: skip
 MEASURING_ONLY = ("hypothesis", "numpy", "oqs")
 HEAVY = ("cryptography", "hypothesis", "jinja2", "numpy", "oqs", "rich", "securesystemslib")

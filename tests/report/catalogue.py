@@ -10,6 +10,7 @@ from typing import get_args, get_type_hints
 from pqvalidate import questions
 from pqvalidate.certificate import predicate, verification, wording
 from pqvalidate.certificate.keys import Family
+from pqvalidate.claims.registry import OBJECTIVES, ClaimStatus
 from pqvalidate.evidence import Severity
 from pqvalidate.manifest import Product
 from pqvalidate.report import model, words
@@ -71,11 +72,13 @@ def said_by_name() -> set[str]:
     types = (
         Decision, verification.Decision, Severity, model.CoverageVerdict, model.Answer, predicate.Role, Family,
         get_type_hints(Product)["form"], get_type_hints(predicate.Independence)["vendor_relation"],
-        get_type_hints(predicate.Results)["outcome"],
+        get_type_hints(predicate.Results)["outcome"], ClaimStatus,
+        get_type_hints(predicate.ExternalCertificate)["status"],
+        get_type_hints(predicate.ExternalCertificate)["binding"],
     )  # fmt: skip
     found = {word for kind in types for word in get_args(kind)}
     purposes = {"go on with this run", "what a check asks", "sign these facts", "what can be asked"}
-    return found | set(words.GAP_REASONS.values()) | purposes | SAID_BY_PATTERN | {"NO", "-"}
+    return found | set(words.GAP_REASONS.values()) | purposes | set(OBJECTIVES.values()) | SAID_BY_PATTERN | {"NO", "-"}
 
 
 def own_texts() -> set[str]:

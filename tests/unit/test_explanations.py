@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from pqvalidate.algorithms import PARAMETER_SETS
+from pqvalidate.claims.registry import REGISTRY
 from pqvalidate.errors import UsageError
 from pqvalidate.evidence import Reason
 from pqvalidate.explanations import REASONS, explanation, names
@@ -39,7 +40,7 @@ def test_a_parameter_set_is_explained_with_its_standard_and_lengths() -> None:
 def test_all_names_are_listed_and_each_can_be_explained() -> None:
     listed = [line.strip() for line in names().splitlines() if line.startswith("  ")]
     rules = {rule.id for name in BUILT_IN for _, rule in load_profile(name).rules}
-    assert set(listed) == {*CHECKS, *REASONS, *PARAMETER_SETS, *BUILT_IN, *rules}
+    assert set(listed) == {*CHECKS, *REASONS, *PARAMETER_SETS, *BUILT_IN, *rules, *REGISTRY}
     assert all(explanation(name).startswith(name) for name in listed)
 
 

@@ -43,6 +43,10 @@ def add_flags(command: argparse.ArgumentParser, format_flag: MakeFormatFlag) -> 
                        help="judge only this parameter set; may be repeated")  # fmt: skip
     judge.add_argument("--case", default="", metavar="CASE", help="judge only this case, as a finding names it")
     judge.add_argument("--policy", default="as-claimed", metavar="P", help="policy to judge by (default: as-claimed)")
+    judge.add_argument("--as-of", metavar="DATE", help="day of the judgement (YYYY-MM-DD; default: today)")
+    judge.add_argument("--service-life-until", metavar="DATE", help="last day of use (YYYY-MM-DD)")
+    judge.add_argument("--dossier", metavar="FILE",
+                       help="waivers, claims and other certificates that the buyer adds (TOML)")  # fmt: skip
     judge.add_argument("--out", default=None, metavar="DIR",
                        help="new bundle folder (default: ./pqvalidate-runs/NAME-acvp-DIGEST)")  # fmt: skip
     _without(judge)

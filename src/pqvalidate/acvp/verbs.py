@@ -12,11 +12,9 @@ from pathlib import Path
 from pqvalidate.acvp.emit import PROMPTS, SECRET, Wanted, emit
 from pqvalidate.acvp.forms import BASE_REVISIONS
 from pqvalidate.acvp.importing import Device, Files, judge_files
-from pqvalidate.algorithms import nearest
 from pqvalidate.documents import read_bytes
 from pqvalidate.errors import UsageError
 from pqvalidate.evidence import CaseRecord, Evidence
-from pqvalidate.verdict import POLICIES
 
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
 
@@ -51,12 +49,10 @@ def judge_answers(given: argparse.Namespace, command: Sequence[str]) -> tuple[Ev
     """Judge response files; return the evidence, the failed cases and the folder of the bundle.
 
     Raises:
-        UsageError: as ``importing.judge_files``, or there is no such policy.
+        UsageError: as ``importing.judge_files``.
         InputError: as ``importing.judge_files``.
 
     """
-    if given.policy not in POLICIES:
-        raise UsageError(f"unknown policy {given.policy!r}{nearest(given.policy, POLICIES)}")
     files = Files(
         prompts=tuple(map(Path, given.prompt)), expected=tuple(map(Path, given.expected)),
         responses=tuple(map(Path, given.response)),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Literal
 
 import msgspec
@@ -55,7 +55,7 @@ def overall(
 def problems(statement: Statement) -> list[str]:
     """Return what contradicts itself or is missing in a statement, as sentences without a full stop; empty if sound."""
     rules: tuple[Callable[[Statement], Iterable[str]], ...] = (
-        _subjects, _scope, _checks, _answers, _results, _period, _texts,
+        _subjects, _scope, _checks, _answers, _results, _claims, _externals, _period, _texts,
     )  # fmt: skip
     return [problem for rule in rules for problem in rule(statement)]
 
@@ -121,6 +121,48 @@ def _results(statement: Statement) -> Iterator[str]:
     follows = overall(results.checks, results.questions, results.controls, claimed)
     if results.outcome != follows:
         yield f"results.outcome is {results.outcome}, and {follows} follows from the results"
+
+
+def _claims(statement: Statement) -> Iterator[str]:
+    names = Counter(claim.id for claim in statement.predicate.claims)
+    for claim in statement.predicate.claims:
+        if names[claim.id] > 1:
+            yield f"claims: {claim.id} is stated twice"
+        if claim.status == "not-provided" and (claim.value is not None or claim.evidence):
+            yield f"claims: {claim.id} is not provided, and has a value or evidence"
+        if (claim.status == "validated") != (claim.check == "shown") or (claim.status == "validated") != bool(
+            claim.method
+        ):
+            yield f"claims: {claim.id} is {claim.status}, and its check and method do not go with that"
+        if claim.check == "contradicted" and claim.status != "declared":
+            yield f"claims: {claim.id} is {claim.status}, and its check contradicts it"
+        if claim.status == "evidenced" and not claim.evidence:
+            yield f"claims: {claim.id} is evidenced without evidence"
+        yield from _days(f"claims: {claim.id}", claim.as_of, claim.expires)
+        if claim.as_of is not None and claim.as_of > statement.predicate.validity.issued_at[: len(claim.as_of)]:
+            yield f"claims: {claim.id} is dated after the certificate"
+
+
+def _externals(statement: Statement) -> Iterator[str]:
+    files = {subject.digest.sha256 for subject in statement.subject}
+    for row in statement.predicate.external_certificates:
+        place = f"externalCertificates: {row.scheme} {row.id}"
+        if (row.binding == "same-digest") != (row.artefact_sha256 is not None):
+            yield f"{place} does not say by which digest it is bound"
+        elif row.artefact_sha256 is not None and row.artefact_sha256 not in files:
+            yield f"{place} is bound to a file that was not tested"
+        yield from _days(place, row.checked_at, row.expires)
+        if row.checked_at > statement.predicate.validity.issued_at[: len(row.checked_at)]:
+            yield f"{place} was looked up after the certificate was issued"
+
+
+def _days(place: str, *days: str | None) -> Iterator[str]:
+    for day in days:
+        try:
+            if day is not None:
+                date.fromisoformat(day)
+        except ValueError:
+            yield f"{place}: {day} is no day"
 
 
 def _recount(results: Results) -> msgspec.Struct:

@@ -12,7 +12,15 @@ from pqvalidate.bundle import read_cases, read_evidence, read_opening
 from pqvalidate.certificate.consistency import problems
 from pqvalidate.certificate.envelope import parse_envelope, seal, signed_by
 from pqvalidate.certificate.keys import SCHEMES, refuse_wrong_role, write_new
-from pqvalidate.certificate.predicate import PAYLOAD_TYPE, Digests, Material, Statement, format_time
+from pqvalidate.certificate.predicate import (
+    PAYLOAD_TYPE,
+    Claim,
+    Digests,
+    ExternalCertificate,
+    Material,
+    Statement,
+    format_time,
+)
 from pqvalidate.certificate.signing import Signer
 from pqvalidate.certificate.statement import build_statement
 from pqvalidate.digests import directory_digests, file_digests
@@ -34,6 +42,14 @@ class CertificateFile:
     not_after: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What a certificate states beside what a bundle shows: claims, and certificates of other schemes."""
+
+    claims: tuple[Claim, ...] = ()
+    external_certificates: tuple[ExternalCertificate, ...] = ()
+
+
 def certify(
     bundle: Path,
     key: Signer,
@@ -42,11 +58,13 @@ def certify(
     now: datetime,
     valid_days: int = 365,
     cert_id: str | None = None,
+    stated: Stated | None = None,
 ) -> CertificateFile:
     """Issue a certificate for a finished bundle: check the bundle, state the facts, sign them twice, write the file.
 
     A failed or unfinished validation is issued too, with its outcome; nothing is withheld. ``now`` is the time of
-    issue, ``valid_days`` the days (1 to 1826) from then, ``cert_id`` a new identifier unless given.
+    issue, ``valid_days`` the days (1 to 1826) from then, ``cert_id`` a new identifier unless given. What is ``stated``
+    is stated as it is given.
 
     Raises:
         InputError: the bundle is missing, interrupted, malformed, or its parts contradict each other.
@@ -67,6 +85,8 @@ def certify(
         valid_days=valid_days,
         cert_id=cert_id,
         materials=_materials(bundle),
+        claims=stated.claims if stated else (),
+        external_certificates=stated.external_certificates if stated else (),
     )
     statement = to_record(tree, Statement, bundle / "evidence.json", _REMEDY)
     wrong = problems(statement)

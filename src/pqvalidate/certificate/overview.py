@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from pqvalidate.certificate.predicate import Algorithm, CheckResult, ControlResult, NotTested, Statement, SubjectFile
+from pqvalidate.certificate.predicate import (
+    Algorithm,
+    CheckResult,
+    Claim,
+    ControlResult,
+    ExternalCertificate,
+    NotTested,
+    Statement,
+    SubjectFile,
+)
 from pqvalidate.certificate.verification import RULES, ArtefactMatch, Decision, RuleOutcome, Signer, Verified
 from pqvalidate.documents import Record
 
@@ -57,6 +66,8 @@ class Contents(Record):
     facts_digest: str
     disclaimer_en: str
     disclaimer_nl: str
+    claims: tuple[Claim, ...] = ()
+    external_certificates: tuple[ExternalCertificate, ...] = ()
 
 
 class Page(Record):
@@ -122,6 +133,9 @@ def _contents(statement: Statement) -> Contents:
         facts_digest=f"sha256:{results.deterministic_digest.sha256}",
         disclaimer_en=body.disclaimer.en,
         disclaimer_nl=body.disclaimer.nl,
+        # Claims of conformance and timing (with a slash) stand with the results.
+        claims=tuple(claim for claim in body.claims if "/" not in claim.id),
+        external_certificates=body.external_certificates,
     )
 
 

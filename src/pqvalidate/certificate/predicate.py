@@ -25,6 +25,7 @@ SCHEMA_VERSION: Final = "1.0"
 
 _SAFE_INTEGER = 2**53 - 1  # RFC 8785 section 3.2.2.3: numbers are IEEE 754 doubles
 UtcTime: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}Z\Z")]
+Day: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9]{4}(-[0-9]{2}){2}\Z")]
 Sha256: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Sha512: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9a-f]{128}\Z")]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=_SAFE_INTEGER)]
@@ -51,11 +52,7 @@ class Digests(_Part):
 
 
 class Annotations(_Part):
-    """How a subject was digested: as one file or as a tree (see ``pqvalidate.digests``); its length in bytes.
-
-    ``binding`` says that the tested bytes were seen; a remote service or a module, whose bytes are not seen, would be
-    ``declared``.
-    """
+    """How a subject was digested (see ``pqvalidate.digests``), its length in bytes, and whether its bytes were seen."""
 
     digest_of: Literal["file", "tree"]
     bytes: Count
@@ -254,12 +251,45 @@ class Results(_Part):
     controls: tuple[ControlResult, ...]
 
 
-class Claim(_Part):
-    """What the vendor claims; ``status`` says on whose word: here always the vendor's, the results stand beside it."""
+class ClaimEvidence(_Part, omit_defaults=True):
+    """A file or folder that was looked at for a claim, by name and digest; ``uri`` says where the public finds it."""
+
+    name: Name
+    digest: Digest
+    uri: str = ""
+
+
+class Claim(_Part, omit_defaults=True):
+    """What ``by`` claims, and how far it is known; the results stand beside what is claimed of conformance and timing.
+
+    ``check`` tells how a check of the tool came out, ``method`` how it was made, ``reason`` why the status is no
+    higher; ``expires`` is the last day on which the claim counts.
+    """
 
     id: Name
     status: Literal["not-provided", "declared", "evidenced", "validated"]
     by: Name
+    value: bool | Count | str | tuple[str, ...] | None = None
+    check: Literal["shown", "not-shown", "contradicted"] | None = None
+    method: str = ""
+    reason: str = ""
+    evidence: tuple[ClaimEvidence, ...] = ()
+    as_of: Day | None = None
+    expires: Day | None = None
+
+
+class ExternalCertificate(_Part, omit_defaults=True):
+    """A certificate of another scheme as ``by`` looked it up, and what ties it to the tested files."""
+
+    scheme: Name
+    id: Name
+    status: Literal["active", "historical", "suspended", "withdrawn", "expired"]
+    checked_at: Day
+    binding: Literal["same-digest", "same-version-declared", "family"]
+    by: Name
+    artefact_sha256: Sha256 | None = None
+    assurance: Literal["", "substantial", "high"] = ""
+    expires: Day | None = None
 
 
 class Material(_Part):
@@ -277,8 +307,8 @@ class Disclaimer(_Part):
     nl: Name
 
 
-class Predicate(_Part):
-    """The body of a validation certificate."""
+class Predicate(_Part, omit_defaults=True):
+    """The body of a validation certificate; a certificate without certificates of other schemes does not name them."""
 
     schema_version: Literal["1.0"]
     certificate: CertificateId
@@ -292,6 +322,7 @@ class Predicate(_Part):
     claims: tuple[Claim, ...]
     materials: tuple[Material, ...]
     disclaimer: Disclaimer
+    external_certificates: tuple[ExternalCertificate, ...] = ()
 
 
 class Statement(_Part):

@@ -25,6 +25,7 @@ from pqvalidate.certificate.predicate import (
     Digest,
     Digests,
     Environment,
+    ExternalCertificate,
     Material,
     Method,
     NotTested,
@@ -61,6 +62,8 @@ def build_statement(
     valid_days: int,
     cert_id: str,
     materials: Sequence[Material] = (),
+    claims: Sequence[Claim] = (),
+    external_certificates: Sequence[ExternalCertificate] = (),
 ) -> dict[str, Any]:
     """Return the in-toto statement about the tested files, as a JSON value whose RFC 8785 bytes are to be signed.
 
@@ -74,6 +77,8 @@ def build_statement(
         valid_days: days from ``issued_at`` for which the certificate may be relied on, 1 to 1826.
         cert_id: identifier of the certificate.
         materials: files of the evidence, by digest.
+        claims: claims of the registry with their statuses, beside those of conformance and timing.
+        external_certificates: certificates of other schemes, as somebody looked them up.
 
     Raises:
         UsageError: the days are out of range, a time is none, or a parameter set is unknown to this version.
@@ -94,13 +99,17 @@ def build_statement(
         method=_method(evidence),
         scope=_scope(facts),
         results=results_of(evidence),
-        claims=tuple(
-            Claim(id=f"{kind}/{name}", status="declared", by=facts.subject.vendor)
-            for kind, names in (("conformance", facts.subject.claims), ("timing", facts.subject.timing))
-            for name in names
+        claims=(
+            *(
+                Claim(id=f"{kind}/{name}", status="declared", by=facts.subject.vendor)
+                for kind, names in (("conformance", facts.subject.claims), ("timing", facts.subject.timing))
+                for name in names
+            ),
+            *claims,
         ),
         materials=tuple(materials),
         disclaimer=wording.DISCLAIMER,
+        external_certificates=tuple(external_certificates),
     )
     statement = Statement(
         type=STATEMENT_TYPE, subject=_subjects(facts), predicate_type=PREDICATE_TYPE, predicate=predicate

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta
 
 from pqvalidate.algorithms import PARAMETER_SETS
+from pqvalidate.certificate.predicate import ExternalCertificate as SignedCertificate
 from pqvalidate.certificate.predicate import Results, Statement
 from pqvalidate.certificate.statement import results_of
 from pqvalidate.documents import Record, parse_toml, to_record
@@ -43,12 +44,18 @@ class TestedFile(Record):
 
 
 class KnownClaim(Record):
-    """A claim with its status; ``expires`` is the last day on which it counts."""
+    """A claim with its status; ``expires`` is the last day on which it counts, ``as_of`` the day on which it was so.
+
+    ``contradicted`` tells that a check of the tool says otherwise.
+    """
 
     claim: Name
     status: ClaimStatus
     by: Name
     expires: Day | None = None
+    as_of: Day | None = None
+    value: bool | int | str | tuple[str, ...] | None = None
+    contradicted: bool = False
 
 
 class ExternalCertificate(Record):
@@ -143,7 +150,13 @@ def from_evidence(evidence: Evidence, added: BuyersFile = NOTHING_ADDED) -> Doss
 def from_statement(statement: Statement, *, checked: bool, added: BuyersFile = NOTHING_ADDED) -> Dossier:
     """Return the dossier of a certificate; ``checked`` says whether its signatures were found good."""
     body = statement.predicate
-    own = tuple(KnownClaim(claim=row.id, status=row.status, by=row.by) for row in body.claims)
+    own = tuple(
+        KnownClaim(
+            claim=row.id, status=row.status, by=row.by, expires=row.expires, as_of=row.as_of, value=row.value,
+            contradicted=row.check == "contradicted",
+        )
+        for row in body.claims
+    )  # fmt: skip
     return Dossier(
         vendor=body.product.vendor, name=body.product.name, version=body.product.version, form=body.product.form,
         files=tuple(TestedFile(name=row.name, sha256=row.digest.sha256) for row in statement.subject),
@@ -151,7 +164,20 @@ def from_statement(statement: Statement, *, checked: bool, added: BuyersFile = N
         results=body.results, facts_digest=f"sha256:{body.results.deterministic_digest.sha256}",
         seed=body.method.seed, tested_on=body.environment.finished[:10],
         signed=Signed(validator=body.validator.name, role=body.validator.role, checked=checked),
-        claims=(*own, *added.claims), external_certificates=added.external_certificates, waivers=added.waivers,
+        claims=(*own, *added.claims),
+        external_certificates=(*_carried(body.external_certificates), *added.external_certificates),
+        waivers=added.waivers,
+    )  # fmt: skip
+
+
+def _carried(rows: Iterable[SignedCertificate]) -> tuple[ExternalCertificate, ...]:
+    """Return the certificates of other schemes that are bound to tested files; on the others no rule may rely."""
+    return tuple(
+        ExternalCertificate(
+            scheme=row.scheme, id=row.id, status=row.status, checked_at=row.checked_at, assurance=row.assurance,
+            artefact_sha256=row.artefact_sha256, expires=row.expires,
+        )
+        for row in rows if row.artefact_sha256 is not None
     )  # fmt: skip
 
 
@@ -184,7 +210,8 @@ def read_buyers_file(path: Path) -> BuyersFile:
     days = [
         *((f"external_certificates[{i}].{n}", d) for i, r in enumerate(added.external_certificates)
           for n, d in (("checked_at", r.checked_at), ("expires", r.expires))),
-        *((f"claims[{i}].expires", row.expires) for i, row in enumerate(added.claims)),
+        *((f"claims[{i}].{n}", d) for i, row in enumerate(added.claims)
+          for n, d in (("expires", row.expires), ("as_of", row.as_of))),
         *((f"waivers[{i}].expires", row.expires) for i, row in enumerate(added.waivers)),
     ]  # fmt: skip
     for place, day in days:

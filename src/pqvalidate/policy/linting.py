@@ -11,6 +11,7 @@ from pqvalidate.algorithms import PARAMETER_SETS, nearest
 from pqvalidate.policy.mechanisms import MECHANISMS
 from pqvalidate.policy.profile import (
     ChecksRule,
+    ClaimRule,
     DateRule,
     HybridRule,
     ModeRule,
@@ -76,7 +77,7 @@ def _checks(place: str, rule: ChecksRule) -> Iterator[Problem]:
         if name != "*" and name not in known:
             yield (
                 f"{place}.questions",
-                f"unknown question {name!r}{nearest(name, known)}",
+                f"unknown question {name!r}{nearest(name, tuple(known))}",
                 f"Name one of {', '.join(known)}",
             )
     if not rule.questions and not rule.checks:
@@ -104,7 +105,9 @@ def _periods(place: str, since: str | None, until: str | None) -> Iterator[Probl
         yield place, f"ends on {until}, before it begins on {since}", "Exchange the two days"
 
 
-def remarks(profile: Profile, rules: Sequence[Rule], known_checks: Sequence[str], today: str) -> Iterator[str]:
+def remarks(
+    profile: Profile, rules: Sequence[Rule], known_checks: Sequence[str], today: str, known_claims: Sequence[str] = ()
+) -> Iterator[str]:
     """Yield what a policy owner should look at again, as sentences; nothing here stops a profile.
 
     Args:
@@ -112,6 +115,7 @@ def remarks(profile: Profile, rules: Sequence[Rule], known_checks: Sequence[str]
         rules: its own rules and those of its bases.
         known_checks: names of the checks that exist.
         today: YYYY-MM-DD.
+        known_claims: claims of the registry; without them, claims are not looked at.
 
     """
     if profile.review_by < today:
@@ -125,6 +129,9 @@ def remarks(profile: Profile, rules: Sequence[Rule], known_checks: Sequence[str]
         yield f"No parameter sets are listed for the primitive {primitive}: every {primitive} is denied."
     for rule in profile.rules:
         yield from _remarks_on(rule, profile.status, known_checks)
+        if isinstance(rule, ClaimRule) and known_claims and rule.claim not in known_claims and "/" not in rule.claim:
+            near = nearest(rule.claim, tuple(known_claims))
+            yield f"Rule {rule.id} asks for {rule.claim}, which is no claim of the registry{near}."
 
 
 def _remarks_on(rule: Rule, status: str, known_checks: Sequence[str]) -> Iterator[str]:

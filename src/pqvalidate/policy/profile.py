@@ -94,10 +94,12 @@ class ChecksRule(_Rule, tag="checks", kw_only=True):
 
 
 class ClaimRule(_Rule, tag="claim", kw_only=True):
-    """A claim of the vendor that must have at least a status."""
+    """A claim that must have at least a status, one of these values (each of them, of a list), and no greater age."""
 
     claim: Name
     min_status: Literal["declared", "evidenced", "validated"]
+    any_of: tuple[bool | int | str, ...] = ()
+    max_age_days: Annotated[int, Meta(ge=1, le=3660)] | None = None
 
 
 class Scheme(Record):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date as calendar
 from fnmatch import fnmatchcase
 
 from pqvalidate.certificate.predicate import CheckResult
 from pqvalidate.policy.case import Case, Found, listed, say, worst
-from pqvalidate.policy.dossier import ExternalCertificate, Offered
+from pqvalidate.policy.dossier import ExternalCertificate, KnownClaim, Offered
 from pqvalidate.policy.profile import (
     ChecksRule,
     ClaimRule,
@@ -154,9 +155,25 @@ def _use(rule: ModeRule, case: Case) -> Found:
 
 
 def claim(rule: ClaimRule, case: Case) -> Found:
-    """Judge the status of a claim; it is never inferred from anything else."""
-    rows = [c for c in case.dossier.claims if c.claim == rule.claim and (c.expires is None or c.expires >= case.as_of)]
-    best = max((row.status for row in rows), key=_STATUSES.index, default="not-provided")
+    """Judge a claim by its status, value and age; it is never inferred from anything else.
+
+    A claim that a check contradicts fails, and so does one whose value says no.
+    """
+    rows = [row for row in case.dossier.claims if row.claim == rule.claim and _counts(row, rule, case.as_of)]
+    if any(row.contradicted for row in rows):
+        return Found(
+            outcome="fail",
+            why=say(f"a check contradicts the claim {rule.claim}", f"een toets spreekt de claim {rule.claim} tegen"),
+        )
+    provided = [row for row in rows if row.status != "not-provided"]
+    if any(_says_no(row, rule) for row in provided):
+        return Found(
+            outcome="fail",
+            why=say(f"the claim {rule.claim} has a value that is not asked",
+                    f"de claim {rule.claim} heeft een waarde die niet is gevraagd"),
+        )  # fmt: skip
+    known = [row for row in provided if row.value is not None or not rule.any_of]
+    best = max((row.status for row in known), key=_STATUSES.index, default="not-provided")
     enough = _STATUSES.index(best) >= _STATUSES.index(rule.min_status)
     return Found(
         outcome="pass" if enough else "insufficient-evidence",
@@ -165,10 +182,37 @@ def claim(rule: ClaimRule, case: Case) -> Found:
     )  # fmt: skip
 
 
+def _counts(row: KnownClaim, rule: ClaimRule, day: str) -> bool:
+    """Return whether a claim has not expired and is young enough; one without a date has no known age."""
+    if row.expires is not None and row.expires < day:
+        return False
+    if rule.max_age_days is None or row.contradicted:
+        return True
+    try:
+        return row.as_of is not None and _days_between(row.as_of, day) <= rule.max_age_days
+    except ValueError:
+        return False
+
+
+def _days_between(first: str, last: str) -> int:
+    return (calendar.fromisoformat(last) - calendar.fromisoformat(first)).days
+
+
+def _says_no(row: KnownClaim, rule: ClaimRule) -> bool:
+    """Return whether the value is none that is asked for; without a list, only false says no."""
+    if row.value is None:
+        return False
+    values = row.value if isinstance(row.value, tuple) else (row.value,)
+    if not rule.any_of:
+        return row.value is False
+    asked = {(type(wanted), wanted) for wanted in rule.any_of}
+    return not values or any((type(value), value) not in asked for value in values)
+
+
 def external_certificate(rule: ExternalCertificateRule, case: Case) -> Found:
     """Judge certificates of other schemes: one that is active, not expired and about a tested file is enough."""
     mine = {row.sha256 for row in case.dossier.files}
-    rows = [row for row in case.dossier.external_certificates if row.artefact_sha256 in mine]
+    rows = _latest([row for row in case.dossier.external_certificates if row.artefact_sha256 in mine], case.as_of)
     good = [row.id for row in rows if any(_good(row, scheme, case.as_of) for scheme in rule.any_of)]
     names = listed(scheme.scheme for scheme in rule.any_of)
     if good:
@@ -180,11 +224,17 @@ def external_certificate(rule: ExternalCertificateRule, case: Case) -> Found:
     )  # fmt: skip
 
 
+def _latest(rows: Sequence[ExternalCertificate], day: str) -> list[ExternalCertificate]:
+    """Return what was known last, on a day, of each certificate: a later look at it replaces an earlier one."""
+    known = sorted((row for row in rows if row.checked_at <= day), key=lambda row: row.checked_at)
+    last = {(row.scheme, row.id): row.checked_at for row in known}
+    return [row for row in known if row.checked_at == last[row.scheme, row.id]]
+
+
 def _good(row: ExternalCertificate, scheme: Scheme, day: str) -> bool:
     return (
         row.scheme == scheme.scheme
         and row.status == "active"
-        and row.checked_at <= day
         and (row.expires is None or row.expires >= day)
         and _ASSURANCES.index(row.assurance) >= _ASSURANCES.index(scheme.min_assurance)
     )

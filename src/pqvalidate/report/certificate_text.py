@@ -5,6 +5,7 @@ from __future__ import annotations
 from pqvalidate.certificate.overview import Contents
 from pqvalidate.certificate.overview import Page as CertificatePage
 from pqvalidate.documents import to_json
+from pqvalidate.report import claim_lines
 from pqvalidate.report.gaps import gap_lines
 from pqvalidate.report.identity import adapter, named
 from pqvalidate.report.messages import Language, Messages
@@ -43,6 +44,7 @@ def text(
         page.paragraph(say("The tests that it records: "), *_outcome(contents, say), ".")
         _identity(page, contents, say)
         _results(page, contents, say)
+        claim_lines.section(page, contents.claims, contents.external_certificates, say, certificate.as_of[:10])
         _not_tested(page, contents, say)
         _limits(page, contents, say)
     else:

@@ -6,6 +6,7 @@ of others is escaped by the template engine, and its control characters are writ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -17,13 +18,14 @@ from markupsafe import Markup
 from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.certificate.overview import Contents
 from pqvalidate.certificate.overview import Page as CertificatePage
-from pqvalidate.report import gaps, identity, model, plots, qr, words
+from pqvalidate.report import claim_lines, gaps, identity, model, plots, qr, words
 from pqvalidate.report.certificate_sheet import signatures_good, status_of
 from pqvalidate.report.messages import Language, Messages
 from pqvalidate.report.sheet import Sheet
 
 Rows = list[tuple[str, tuple[str, ...], str]]
 
+_DIGESTS = re.compile(r"[0-9a-f]{64}(, [0-9a-f]{64})*")
 _OUTSIDE = "outside-the-method"
 
 
@@ -96,7 +98,11 @@ def _templates() -> jinja2.Environment:
     environment.filters |= {
         "sentence": words.sentence, "missing": gaps.missing, "short_names": _short_names, "algorithm": _algorithms,
     }  # fmt: skip
-    environment.globals |= {"REASONS": words.GAP_REASONS, "wbr": _breakable, "qr": _code}
+    environment.globals |= {
+        "REASONS": words.GAP_REASONS, "wbr": _breakable, "qr": _code, "split_claims": claim_lines.split,
+        "claim_title": claim_lines.title, "claim_value": _claim_value, "claim_remarks": claim_lines.remarks,
+        "external_line": claim_lines.external_line,
+    }  # fmt: skip
     return environment
 
 
@@ -115,6 +121,12 @@ def _algorithms(rows: Sequence[Any]) -> list[tuple[str, str]]:
     for row in rows:
         found.setdefault(row.standard, []).append(row.parameter_set)
     return [(standard, words.short_names(names)) for standard, names in found.items()]
+
+
+def _claim_value(value: object, say: Messages) -> str:
+    """Return the value of a claim, a digest with places where a line may end."""
+    text = claim_lines.value_text(value, say)
+    return _breakable(text) if _DIGESTS.fullmatch(text) else text
 
 
 def _breakable(text: str) -> Markup:

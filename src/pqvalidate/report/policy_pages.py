@@ -51,7 +51,9 @@ def demand(rule: Rule) -> str:  # noqa: PLR0911  (one line for each of the eight
             asked = [*(f"question {name}" for name in rule.questions), *(f"check {name}" for name in rule.checks)]
             return f"{rule.algorithm}: {', '.join(asked)}"
         case ClaimRule():
-            return f"{rule.claim} at least {rule.min_status}"
+            values = f" of value {', '.join(str(value).lower() for value in rule.any_of)}" if rule.any_of else ""
+            young = f", at most {rule.max_age_days} days old" if rule.max_age_days else ""
+            return f"{rule.claim}{values} at least {rule.min_status}{young}"
         case ExternalCertificateRule():
             return f"a certificate of one of: {', '.join(row.scheme for row in rule.any_of)}"
         case DateRule():
