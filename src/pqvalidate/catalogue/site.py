@@ -23,6 +23,7 @@ from pqvalidate.catalogue.site_swap import replaced
 from pqvalidate.catalogue.site_view import FACETS, Item
 from pqvalidate.errors import UsageError
 from pqvalidate.report import words
+from pqvalidate.report.identity import scope
 from pqvalidate.report.messages import LANGUAGES, Language, Messages
 
 _PAGES = Path(__file__).with_name("pages")
@@ -193,7 +194,7 @@ def _templates() -> jinja2.Environment:
     environment.filters |= {
         "sentence": words.sentence, "short_names": words.short_names, "address": quote, "mood": site_view.mood,
     }  # fmt: skip
-    environment.globals |= {"WIDTH": benchmarks.WIDTH, "wbr": _breakable}
+    environment.globals |= {"WIDTH": benchmarks.WIDTH, "wbr": _breakable, "scope": scope}
     return environment
 
 

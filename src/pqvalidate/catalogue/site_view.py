@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias
 
 from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.catalogue.entries import Entry
+from pqvalidate.certificate.overview import set_result
 from pqvalidate.certificate.predicate import Predicate, format_time, parse_time
 from pqvalidate.errors import UsageError
 from pqvalidate.policy.engine import PolicyVerdict
@@ -93,8 +94,8 @@ class Item:
 
     @cached_property
     def sets(self) -> tuple[str, ...]:
-        """Return the parameter sets in scope."""
-        return tuple(row.name for row in self.body.scope.algorithms)
+        """Return the parameter sets in scope of which anything was asked."""
+        return tuple(row.name for row in self.body.scope.algorithms if set_result(self.entry.statement, row).cases_run)
 
     @cached_property
     def verdicts(self) -> tuple[PolicyVerdict, ...]:

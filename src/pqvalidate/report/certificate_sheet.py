@@ -107,10 +107,7 @@ def _identity(page: CertificatePage, says: Contents, say: Messages) -> Iterator[
     yield say("validator"), f"{says.validator} ({say(says.validator_role)}; {relation})"
     yield say("valid until"), says.not_after
     yield say("issued"), says.issued_at
-    standards: dict[str, list[str]] = {}
-    for row in says.results:
-        standards.setdefault(row.standard, []).append(row.parameter_set)
-    yield from ((say("scope tested"), f"{words.short_names(sets)} ({name})") for name, sets in standards.items())
+    yield from identity.scope(says.results, say)
     yield from ((say("condition of use"), recorded(say, condition)) for condition in says.conditions_of_use)
     yield say("your files"), _matches(page, say)
 

@@ -7,10 +7,10 @@ from pqvalidate.certificate.overview import Page as CertificatePage
 from pqvalidate.documents import to_json
 from pqvalidate.report import claim_lines
 from pqvalidate.report.gaps import gap_lines
-from pqvalidate.report.identity import adapter, named
+from pqvalidate.report.identity import adapter, named, scope
 from pqvalidate.report.messages import Language, Messages
 from pqvalidate.report.terminal import Cell, Page
-from pqvalidate.report.words import GAP_REASONS, sentence, short_names
+from pqvalidate.report.words import GAP_REASONS, sentence
 
 _LABEL = 14
 _DECISION_STYLE = {
@@ -92,11 +92,8 @@ def _identity(page: Page, says: Contents, say: Messages) -> None:
     tested = say(text, tool=says.tool, depth=says.depth, platform=says.platform)
     page.labelled(say("tested"), tested, at=_LABEL)
     page.labelled(say("sandbox"), ", ".join(says.sandbox) or say("none"), at=_LABEL)
-    standards: dict[str, list[str]] = {}
-    for row in says.results:
-        standards.setdefault(row.standard, []).append(row.parameter_set)
-    for number, (standard, sets) in enumerate(standards.items()):
-        page.labelled("" if number else say("scope"), f"{short_names(sets)} ({standard})", at=_LABEL)
+    for label, sets in scope(says.results, say):
+        page.labelled(label, sets, at=_LABEL)
     for condition in says.conditions_of_use:
         page.labelled(say("condition"), sentence(say.known(condition)), at=_LABEL)
 

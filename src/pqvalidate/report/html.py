@@ -96,10 +96,10 @@ def _templates() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_harmless,
     )  # fmt: skip
     environment.filters |= {
-        "sentence": words.sentence, "missing": gaps.missing, "short_names": _short_names, "algorithm": _algorithms,
+        "sentence": words.sentence, "missing": gaps.missing, "short_names": _short_names,
     }  # fmt: skip
     environment.globals |= {
-        "REASONS": words.GAP_REASONS, "wbr": _breakable, "qr": _code, "split_claims": claim_lines.split,
+        "REASONS": words.GAP_REASONS, "wbr": _breakable, "qr": _code, "scope": identity.scope, "split_claims": claim_lines.split,
         "claim_title": claim_lines.title, "claim_value": _claim_value, "claim_remarks": claim_lines.remarks,
         "external_line": claim_lines.external_line,
     }  # fmt: skip
@@ -113,14 +113,6 @@ def _harmless(value: object) -> object:
 
 def _short_names(names: Sequence[str]) -> str:
     return words.short_names([name for name in names if name])
-
-
-def _algorithms(rows: Sequence[Any]) -> list[tuple[str, str]]:
-    """Return (standard, its parameter sets) of the results of a certificate."""
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        found.setdefault(row.standard, []).append(row.parameter_set)
-    return [(standard, words.short_names(names)) for standard, names in found.items()]
 
 
 def _claim_value(value: object, say: Messages) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pqvalidate.report.messages import ENGLISH, Messages
+from pqvalidate.report.words import short_names
 
 if TYPE_CHECKING:  # rich is for the terminal; JUnit and Markdown do without
+    from pqvalidate.certificate.overview import SetResult
     from pqvalidate.report.terminal import Page
 
 
@@ -30,3 +33,13 @@ def adapter(page: Page, interface: str, *, at: int, say: Messages = ENGLISH) -> 
     page.labelled(say("adapter"), way, at=at)
     if digest:
         page.line((f"{'sha256':<{at}}", "dim"), digest)
+
+
+def scope(results: Sequence[SetResult], say: Messages) -> Iterator[tuple[str, str]]:
+    """Yield the parameter sets by standard: those that anything was asked of, then those in scope left out."""
+    for label, asked in ((say("scope tested"), True), (say("not tested"), False)):
+        standards: dict[str, list[str]] = {}
+        for row in results:
+            if bool(row.cases_run) == asked:
+                standards.setdefault(row.standard, []).append(row.parameter_set)
+        yield from ((label, f"{short_names(sets)} ({standard})") for standard, sets in standards.items())
