@@ -99,7 +99,8 @@ def _templates() -> jinja2.Environment:
         "sentence": words.sentence, "missing": gaps.missing, "short_names": _short_names,
     }  # fmt: skip
     environment.globals |= {
-        "REASONS": words.GAP_REASONS, "wbr": _breakable, "qr": _code, "scope": identity.scope, "split_claims": claim_lines.split,
+        "REASONS": words.GAP_REASONS, "wbr": _breakable, "qr": _code, "scope": identity.scope,
+        "split_claims": claim_lines.split,
         "claim_title": claim_lines.title, "claim_value": _claim_value, "claim_remarks": claim_lines.remarks,
         "external_line": claim_lines.external_line,
     }  # fmt: skip
