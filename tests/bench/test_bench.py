@@ -39,7 +39,7 @@ def test_a_planted_slowdown_is_found_and_fails_the_build(sound: Path, tmp_path: 
     report = timed(slow, "--against", sound, "--fail-if", rule, code=1)
     low, middle, high = ratio_of(report)
     assert 1.1 < low <= middle <= high
-    assert 2 < middle < 6
+    assert middle > 2  # planted: 4; on a crowded machine it is seen as more
     assert [row["verdict"] for row in report["rules"]] == ["broken"]
     assert "in two runs: slow ML-KEM-768" in report["rules"][0]["why"]
     assert report["gaps"] == []
