@@ -1,4 +1,7 @@
-"""The bundle on disk: ``plan.json`` first, ``cases.jsonl`` while it runs, ``evidence.json`` last; crash-safe."""
+"""The bundle on disk: ``plan.json`` first, ``cases.jsonl`` while it runs, ``evidence.json`` last; crash-safe.
+
+A campaign in shards has one line for each finished shard in ``shards.jsonl``, on the disk before the next one counts.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,22 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, TypeVar
 
 import msgspec
 
 from pqvalidate.documents import Record, parse_json, read_bytes, to_json, to_record, write_atomically
 from pqvalidate.errors import InputError, UsageError
 from pqvalidate.evidence import CaseRecord, Evidence, Plan, Subject, check_evidence
+from pqvalidate.shards import ShardRecord
 
 _WHAT = "a bundle folder that `pqvalidate run` has written"
 _INLINE_HEX = 16 * 1024
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
 _REMEDY = "Use the bundle as it was written; do not edit it"
+SHARDS = "shards.jsonl"
+"""Name of the journal of campaigns in shards; a bundle without them has none."""
+Line = TypeVar("Line", bound=Record)
 
 
 class Opening(Record):
@@ -43,6 +50,7 @@ class BundleWriter:
     def __init__(self, folder: Path, opening: Opening, *, resume: bool = False) -> None:
         self.folder = folder
         self.done: dict[int, list[CaseRecord]] = {}
+        self.shards: dict[int, list[ShardRecord]] = {}
         self._encode = msgspec.json.Encoder().encode
         begun = resume and (folder / "plan.json").exists()
         if not begun:
@@ -101,10 +109,16 @@ class BundleWriter:
             finished.unlink()
         whole = 0
         path = self.folder / "cases.jsonl"
-        for case, end in _cases(path):
+        for case, end in _lines(path, CaseRecord):
             self.done.setdefault(case.step, []).append(case)
             whole = end
         os.truncate(path, whole)
+        path, whole = self.folder / SHARDS, 0
+        if path.exists():
+            for shard, end in _lines(path, ShardRecord):
+                self.shards.setdefault(shard.step, []).append(shard)
+                whole = end
+            os.truncate(path, whole)
 
     def __enter__(self) -> Self:
         return self
@@ -118,15 +132,31 @@ class BundleWriter:
 
     def add(self, case: CaseRecord) -> None:
         """Append one case; long values of failures go to ``samples/`` by digest, those in hex at least."""
-        if case.data and any(len(value) > _INLINE_HEX for value in case.data.values()):
-            case = msgspec.structs.replace(case, data={k: self._sample(v) for k, v in case.data.items()})
-        self._write(self._encode(case) + b"\n")
-
-    def _write(self, line: bytes) -> None:
         try:
-            self._cases.write(line)
+            self._cases.write(self._encode(self._shortened(case)) + b"\n")
         except OSError as error:
             raise UsageError(f"cannot write {self.folder / 'cases.jsonl'}: {error.strerror}") from None
+
+    def add_shard(self, shard: ShardRecord) -> None:
+        """Append one finished shard and hand it to the disk, so that nothing that comes later can lose it."""
+        short = msgspec.structs.replace(shard, cases=tuple(map(self._shortened, shard.cases)))
+        path = self.folder / SHARDS
+        try:
+            new = not path.exists()
+            with path.open("ab", buffering=0) as stream:
+                line = self._encode(short) + b"\n"
+                while line:
+                    line = line[stream.write(line) :]
+                os.fsync(stream.fileno())
+            if new:
+                _sync_folder(self.folder)
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror}") from None
+
+    def _shortened(self, case: CaseRecord) -> CaseRecord:
+        if case.data and any(len(value) > _INLINE_HEX for value in case.data.values()):
+            return msgspec.structs.replace(case, data={k: self._sample(v) for k, v in case.data.items()})
+        return case
 
     def _sample(self, value: str) -> str:
         if len(value) <= _INLINE_HEX or not _HEX.fullmatch(value):
@@ -153,6 +183,15 @@ class BundleWriter:
         """Write ``evidence.json``, whole or not at all."""
         self.flush()
         write_atomically(self.folder / "evidence.json", to_json(evidence))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Hand the names in a folder to the disk, so that a new file is still there after a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def is_unbegun(folder: Path) -> bool:
@@ -190,19 +229,34 @@ def read_evidence(folder: Path) -> Evidence:
 
 
 def read_cases(folder: Path) -> Iterator[CaseRecord]:
-    """Yield every case of a bundle, in the order of the run.
+    """Yield every case of a bundle, in the order of the run; of a campaign in shards, the cases that are kept whole.
 
     Raises:
         InputError: a line before the last is malformed.
 
     """
-    for case, _ in _cases(folder / "cases.jsonl"):
+    for case, _ in _lines(folder / "cases.jsonl", CaseRecord):
         yield case
+    for shard in read_shards(folder):
+        yield from shard.cases
 
 
-def _cases(path: Path) -> Iterator[tuple[CaseRecord, int]]:
-    """Yield (case, offset behind its line); a torn last line, as a crash leaves it, is left out."""
-    decode = msgspec.json.Decoder(CaseRecord).decode
+def read_shards(folder: Path) -> list[ShardRecord]:
+    """Return the shards of a bundle's campaigns, in the order of steps and case numbers; none where none is in shards.
+
+    Raises:
+        InputError: a line before the last is malformed.
+
+    """
+    path = folder / SHARDS
+    found = [shard for shard, _ in _lines(path, ShardRecord)] if path.exists() else []
+    return sorted(found, key=lambda shard: (shard.step, shard.lo))
+
+
+def _lines(path: Path, kind: type[Line]) -> Iterator[tuple[Line, int]]:
+    """Yield (record, offset behind its line); a torn last line, as a crash leaves it, is left out."""
+    decode = msgspec.json.Decoder(kind).decode
+    what = "case" if kind is CaseRecord else "shard"
     try:
         stream = path.open("rb")
     except OSError as error:
@@ -214,7 +268,7 @@ def _cases(path: Path) -> Iterator[tuple[CaseRecord, int]]:
                 return
             end += len(line)
             try:
-                case = decode(line)
+                found = decode(line)
             except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-                raise InputError(path, f"line {number}", f"is no case record: {error}", _REMEDY) from None
-            yield case, end
+                raise InputError(path, f"line {number}", f"is no {what} record: {error}", _REMEDY) from None
+            yield found, end

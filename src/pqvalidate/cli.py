@@ -156,6 +156,8 @@ def _selection_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument("--only", action="append", default=[], metavar="CHECK",
                          help="run only this check; may be repeated")  # fmt: skip
     command.add_argument("--case", default="", metavar="CASE", help="run only this case, as a finding names it")
+    command.add_argument("--cases", type=int, default=None, metavar="N",
+                         help="cases of each campaign, in place of the number that the depth gives")  # fmt: skip
     command.add_argument("--exclude", action="append", default=[], metavar="CHECK", help="leave a check out")
     command.add_argument("--because", default="", metavar="TEXT",
                          help="why checks are excluded; compulsory with --exclude")  # fmt: skip
@@ -169,6 +171,10 @@ def _run_flags(run: argparse.ArgumentParser) -> None:
     _selection_flags(run)
     run.add_argument("--max-time", type=float, default=None, metavar="S", help="end in order after S seconds")
     run.add_argument("--fail-fast", action="store_true", help="stop after the first failed check")
+    run.add_argument("--jobs", type=int, default=1, metavar="N",
+                     help="processes of this machine that run large campaigns side by side (default: 1)")  # fmt: skip
+    run.add_argument("--executor", default="local", metavar="WHERE",
+                     help="where large campaigns run: local, or dask://HOST:PORT (default: local)")  # fmt: skip
     run.add_argument("--policy", default="as-claimed", metavar="P", help="policy to judge by (default: as-claimed)")
     run.add_argument("--as-of", metavar="DATE", help="day of the judgement (YYYY-MM-DD; default: today)")
     run.add_argument("--out", default=None, metavar="DIR",

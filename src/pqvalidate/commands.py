@@ -30,12 +30,11 @@ _HEX = re.compile(r"(?:[0-9a-f]{2}){1,64}")
 
 def run(given: argparse.Namespace) -> int:
     """Measure an implementation, judge it, print the report."""
-    from pqvalidate import judging  # noqa: PLC0415
+    from pqvalidate import judging, runner  # noqa: PLC0415
     from pqvalidate.adapters.attach import attach  # noqa: PLC0415
     from pqvalidate.bundle import BundleWriter  # noqa: PLC0415
     from pqvalidate.planner import make_plan  # noqa: PLC0415
-    from pqvalidate.runner import Budget, opening  # noqa: PLC0415
-    from pqvalidate.runner import run as run_plan  # noqa: PLC0415
+    from pqvalidate.scale_out import crew_of  # noqa: PLC0415
 
     if given.policy != "as-claimed" or given.as_of:
         judging.refuse_early([given.policy], given, _now())
@@ -49,12 +48,14 @@ def run(given: argparse.Namespace) -> int:
     with attach(given.iut, sandbox=given.sandbox) as iut:
         planned = make_plan(iut.subject, selection)
         with (
-            BundleWriter(folder, opening(planned, iut.subject), resume=given.resume) as writer,
+            crew_of(iut, iut.subject, given) as crew,
+            BundleWriter(folder, runner.opening(planned, iut.subject), resume=given.resume) as writer,
             _progress() as progress,
         ):
-            evidence, failures = run_plan(
-                iut, planned, iut.subject, writer, budget=Budget(seconds=given.max_time, fail_fast=given.fail_fast),
-                progress=progress, command=_command(), sandbox=iut.sandbox,
+            evidence, failures = runner.run(
+                iut, planned, iut.subject, writer, progress=progress,
+                budget=runner.Budget(seconds=given.max_time, fail_fast=given.fail_fast),
+                command=_command(), sandbox=iut.sandbox, crew=crew,
             )  # fmt: skip
     return _judged(evidence, failures, given, folder, given.iut)
 
@@ -296,7 +297,7 @@ def _selection(given: argparse.Namespace, earlier: Opening | None) -> Selection:
         raise UsageError(f"--seed {seed!r} is not hex: 2 to 128 lower-case digits, an even number of them")
     return Selection(
         depth=given.depth or (earlier.plan.depth if earlier else "standard"), seed=seed,
-        parameter_sets=tuple(given.parameter_set), only=tuple(given.only), case=given.case,
+        parameter_sets=tuple(given.parameter_set), only=tuple(given.only), case=given.case, cases=given.cases,
         excluded=dict.fromkeys(given.exclude, given.because.strip()),
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Protocol
 
+from pqvalidate import shards
 from pqvalidate.adapters.interface import Call, Ok, Operation, Reply, table_for
 from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.documents import Record
@@ -88,7 +89,7 @@ def estimate(planned: Planned, iut: Measured) -> float:
         if cost is None:
             continue
         name = task.asking.parameter_set
-        theirs = len(task.cases) * _theirs(cost, speeds[name], restart) * _longer(task)
+        theirs = len(task.cases) * _theirs(cost, speeds[name], restart) * _longer(task) + _shards(task) * restart
         ours = len(task.cases) * cost.host * _longer(task) * here * _HEAVIER.get(name, 1.0)
         total += max(theirs, ours) if len(task.cases) >= _OVERLAP_FROM else theirs + ours
         if task.check.name not in seen:
@@ -96,6 +97,12 @@ def estimate(planned: Planned, iut: Measured) -> float:
             depth = "quick" if task.asking.depth == "quick" else "standard"
             total += cost.control.get(depth, 0.0) * here * _HEAVIER.get(name, 1.0)
     return total
+
+
+def _shards(task: Task) -> int:
+    """Return how many shards a task is run in; each begins with a new process of the implementation."""
+    planned = len(task.cases)
+    return -(-planned // shards.size(planned)) if shards.is_cut(planned) else 0
 
 
 def _longer(task: Task) -> float:

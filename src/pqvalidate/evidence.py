@@ -115,7 +115,11 @@ class CaseRecord(Record):
 
 
 class StepResult(Record):
-    """What one step showed; ``cases_digest`` covers the outcome of every case of it, in order of their names."""
+    """What one step showed; ``cases_digest`` covers the outcome of every case of it.
+
+    The digest is SHA-256 over a line ``name TAB outcome`` for each case, sorted; that of a campaign of more than one
+    shard is defined in ``shards``.
+    """
 
     step: int
     outcome: Outcome
@@ -185,36 +189,57 @@ def summarise(step: int, planned: int, cases: Sequence[CaseRecord], *, not_run_b
     number of such cases beside it, and is ``not-applicable`` where there are no others.
     """
     counts = Counter(case.outcome for case in cases)
-    passed, failed, errors = counts["pass"], counts["fail"], counts["error"]
-    unasked = counts["not-applicable"]
-    not_run = planned - len(cases) + unasked
-    why = not_run_because or _gap(cases, planned)
+    tally = Tally(
+        passed=counts["pass"], failed=counts["fail"], errors=counts["error"], unasked=counts["not-applicable"],
+        faults=sum(bool(case.fault) for case in cases), cases_digest=_cases_digest(cases),
+        first_error=next((case.why for case in cases if case.outcome == "error"), ""),
+        first_unasked=next((case.why for case in cases if case.outcome == "not-applicable"), ""),
+    )  # fmt: skip
+    return settle(step, planned, tally, not_run_because=not_run_because)
+
+
+class Tally(Record):
+    """The cases of a step, counted: by outcome, with the first reason of an error and of a case not asked."""
+
+    passed: int
+    failed: int
+    errors: int
+    unasked: int
+    faults: int
+    cases_digest: str
+    first_error: str = ""
+    first_unasked: str = ""
+
+    @property
+    def recorded(self) -> int:
+        """How many cases have a record."""
+        return self.passed + self.failed + self.errors + self.unasked
+
+
+def settle(step: int, planned: int, tally: Tally, *, not_run_because: str = "") -> StepResult:
+    """Return the one result of a step from its counted cases, by the rules of ``summarise``."""
+    unasked, recorded = tally.unasked, tally.recorded
+    not_run = planned - recorded + unasked
+    gap = f"{unasked} of {planned} cases cannot be asked in this way of attaching: {tally.first_unasked}"
+    why = not_run_because or (gap if unasked else "")
     outcome: Outcome = "error"
     reason: Reason | None = None
-    if failed:
+    if tally.failed:
         outcome = "fail"
-    elif len(cases) < planned and not_run_because:
+    elif recorded < planned and not_run_because:
         outcome, reason = "not-applicable", "not-at-this-depth"
-    elif errors:
-        why = next(case.why for case in cases if case.outcome == "error")
-    elif unasked and len(cases) == planned:
-        outcome, reason = "pass" if passed else "not-applicable", "operation-missing"
-    elif not_run or not passed:
-        why = f"{len(cases)} of {planned} cases have a record"
+    elif tally.errors:
+        why = tally.first_error
+    elif unasked and recorded == planned:
+        outcome, reason = "pass" if tally.passed else "not-applicable", "operation-missing"
+    elif not_run or not tally.passed:
+        why = f"{recorded} of {planned} cases have a record"
     else:
         outcome = "pass"
     return StepResult(
-        step=step, outcome=outcome, passed=passed, failed=failed, errors=errors, not_run=not_run, reason=reason,
-        why=why, faults=sum(bool(case.fault) for case in cases), cases_digest=_cases_digest(cases),
+        step=step, outcome=outcome, passed=tally.passed, failed=tally.failed, errors=tally.errors, not_run=not_run,
+        reason=reason, why=why, faults=tally.faults, cases_digest=tally.cases_digest,
     )  # fmt: skip
-
-
-def _gap(cases: Sequence[CaseRecord], planned: int) -> str:
-    """Say which cases the way of attaching cannot carry, if any."""
-    unasked = [case.why for case in cases if case.outcome == "not-applicable"]
-    return (
-        f"{len(unasked)} of {planned} cases cannot be asked in this way of attaching: {unasked[0]}" if unasked else ""
-    )
 
 
 def _cases_digest(cases: Iterable[CaseRecord]) -> str:

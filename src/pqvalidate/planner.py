@@ -18,11 +18,16 @@ from pqvalidate.suites.tape import Numbered
 _FIXED = "fixed:"
 """Marks an input whose length the interface cannot express, as ``fixed:operation.input`` among the operations."""
 _MOST_CONTEXT = 255
+_FEWEST, _MOST = 8, 10**12
+"""Cases of a campaign; fewer show next to nothing, and more take an age."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What the operator chose: depth, seed (hex), parameter sets (empty: all claimed), checks, one case, exclusions."""
+    """What the operator chose: depth, seed (hex), parameter sets (empty: all claimed), checks, one case, exclusions.
+
+    ``cases`` is the number of cases of each campaign, where it is not that of the depth.
+    """
 
     depth: Depth = "standard"
     seed: str
@@ -30,6 +35,7 @@ class Selection:
     only: tuple[str, ...] = ()
     case: str = ""
     excluded: dict[str, str] | None = None
+    cases: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +64,8 @@ def make_plan(subject: Subject, selection: Selection) -> Planned:
 
     """
     sets = _examined(subject, selection)
+    if selection.cases is not None and not _FEWEST <= selection.cases <= _MOST:
+        raise UsageError(f"--cases {selection.cases} is not a number from {_FEWEST} to {_MOST}")
     for name in (*selection.only, *(selection.excluded or {})):
         find_check(name)
     steps: list[Step] = []
@@ -109,6 +117,8 @@ def _step(  # noqa: C901, PLR0911  (one return per reason)
     if absent := [tool for tool in check.tools if shutil.which(tool) is None]:
         return _not_asked(check, asking, subject, "tool-missing", f"not found here: {', '.join(absent)}"), ()
     cases, unasked = _expressible(check, asking)
+    if selection.cases and isinstance(cases, Numbered):
+        cases = cases.resized(selection.cases)
     if unasked and not cases:
         return _not_asked(check, asking, subject, "interface-has-no-length", unasked), ()
     if selection.case:

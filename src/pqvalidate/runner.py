@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol, Self
 
-from msgspec.structs import replace
-
 from pqvalidate import __version__
 from pqvalidate.bundle import BundleWriter, Opening
+from pqvalidate.campaigns import Campaigns, in_shards
 from pqvalidate.controls import run_controls
+from pqvalidate.crew import Alone, Crew
 from pqvalidate.evidence import (
     SCHEMA,
     CaseRecord,
@@ -32,12 +32,11 @@ from pqvalidate.evidence import (
     summarise,
 )  # fmt: skip
 from pqvalidate.planner import Planned, Task
-from pqvalidate.scheduler import Asked, carry_out, losses, oracle_aside, window
-from pqvalidate.suites.tape import Numbered
+from pqvalidate.scheduler import Asked, carry_out, losses, oracle_aside
+from pqvalidate.shard_work import with_simplest
+from pqvalidate.shards import LOSS_LIMIT
 
 TOOL = f"pqvalidate {__version__}"
-LOSS_LIMIT = 10
-"""After so many lost processes a step is given up: it has failed, and each further loss may cost a whole time limit."""
 
 
 class Attached(Asked, Protocol):
@@ -70,8 +69,6 @@ class Progress(Protocol):
 
 
 _INTERRUPTED = "interrupted by the operator"
-_SIMPLEST = 4
-"""Level of the simplest variant of a campaign's case; 0 is the case itself."""
 
 
 class _Interrupts:
@@ -120,15 +117,20 @@ def opening(planned: Planned, subject: Subject) -> Opening:
 def run(
     iut: Attached, planned: Planned, subject: Subject, writer: BundleWriter | None, *, budget: Budget | None = None,
     progress: Progress | None = None, command: Sequence[str] = (), sandbox: Sequence[str] = (),
+    crew: Crew | None = None,
 ) -> tuple[Evidence, list[CaseRecord]]:  # fmt: skip
     """Carry out a plan and return the evidence and the failed cases; with a writer the bundle is on disk as well.
+
+    Large campaigns are run in shards, by ``crew`` if one is given, after everything else: what measures times then
+    never runs beside them.
 
     An interrupt (Ctrl-C), a spent budget or the first failure under fail-fast ends the run in order: what was not run
     is recorded as not-at-this-depth, so the bundle is readable and can be resumed.
     """
     with _Interrupts() as interrupts, oracle_aside():
         started, began = _now(), time.monotonic_ns()
-        results, failures = _run_tasks(iut, planned, writer, budget or Budget(), interrupts, progress)
+        crew = crew or Alone(iut)
+        results, failures = _run_tasks(iut, planned, writer, budget or Budget(), interrupts, progress, crew)
         facts = Facts(
             tool=TOOL, subject=subject, plan=planned.plan, results=_every_step(planned, results),
             controls=_controls(planned, interrupts, progress),
@@ -138,8 +140,8 @@ def run(
             facts=facts,
             circumstances=Circumstances(
                 platform=platform.platform(), python=sys.version.split()[0], started=started, finished=_now(),
-                duration_ns=time.monotonic_ns() - began, worker_restarts=iut.restarts, sandbox=tuple(sandbox),
-                command=tuple(command),
+                duration_ns=time.monotonic_ns() - began, worker_restarts=iut.restarts + crew.restarts,
+                sandbox=tuple(sandbox), command=tuple(command),
             ),
         )  # fmt: skip
         if writer:
@@ -149,14 +151,17 @@ def run(
 
 def _run_tasks(
     iut: Attached, planned: Planned, writer: BundleWriter | None, budget: Budget, interrupts: _Interrupts,
-    progress: Progress | None,
+    progress: Progress | None, crew: Crew,
 ) -> tuple[dict[int, StepResult], list[CaseRecord]]:  # fmt: skip
     results: dict[int, StepResult] = {}
     failures: list[CaseRecord] = []
     stop = ""
     total = sum(len(task.cases) for task in planned.tasks)
     before = 0
+    large = [task for task in planned.tasks if in_shards(task)]
     for task in planned.tasks:
+        if task in large:
+            continue
         done = writer.done.get(task.index, []) if writer else []
         if not stop:
             what = f"{task.asking.parameter_set} {task.check.name}"
@@ -167,10 +172,47 @@ def _run_tasks(
         before += len(task.cases)
         results[task.index] = _result(task, seen, stop)
         failures += [case for case in seen if case.outcome not in ("pass", "not-applicable")]
-        missed = results[task.index].outcome == "fail" and planned.plan.steps[task.index].severity != "advisory"
-        if budget.fail_fast and missed and not stop:
-            stop = f"stopped by --fail-fast after {task.check.name}"
-    return results, failures
+        if not stop:
+            stop = _missed(budget, results[task.index], planned)
+    watch = _Watch(budget, interrupts, progress, before, total)
+    campaigns = Campaigns(crew, writer, watch)
+    for tasks in [[task] for task in large] if budget.fail_fast else [large]:
+        campaigns.run(tasks, stop, _INTERRUPTED)
+        stop = campaigns.stopped or next(
+            filter(None, (_missed(budget, r, planned) for r in campaigns.results.values())), ""
+        )
+    return results | campaigns.results, failures + campaigns.failures
+
+
+def _missed(budget: Budget, result: StepResult, planned: Planned) -> str:
+    """Return why to stop after a failed step under fail-fast, or the empty string."""
+    step = planned.plan.steps[result.step]
+    missed = result.outcome == "fail" and step.severity != "advisory"
+    return f"stopped by --fail-fast after {step.check}" if budget.fail_fast and missed else ""
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What campaigns look at: the budget, Ctrl-C, and the progress of the whole run."""
+
+    budget: Budget
+    interrupts: _Interrupts
+    progress: Progress | None
+    done: int
+    total: int
+
+    def spent(self) -> str:
+        return self.budget.spent()
+
+    @contextmanager
+    def heeded(self) -> Iterator[None]:
+        with self.interrupts.heeded():
+            yield
+
+    def tell(self, cases: int, what: str) -> None:
+        self.done += cases
+        if self.progress and cases:
+            self.progress(self.done, self.total, what)
 
 
 def _controls(planned: Planned, interrupts: _Interrupts, progress: Progress | None) -> tuple[Control, ...]:
@@ -225,7 +267,7 @@ def _run_task(
         if records is None:
             break
         if not any(case.outcome == "fail" for case in seen):
-            records = _with_simplest(iut, task, records)
+            records = with_simplest(iut, task, records)
         seen += records
         if writer:
             for record in records:
@@ -238,23 +280,8 @@ def _run_task(
     return stop, seen
 
 
-def _with_simplest(iut: Attached, task: Task, records: list[CaseRecord]) -> list[CaseRecord]:
-    """Put the simplest failing variant of the first failed case of a campaign beside its data."""
-    failed = next((n for n, record in enumerate(records) if record.outcome == "fail"), None)
-    if failed is None or not isinstance(task.cases, Numbered):
-        return records
-    for level in range(_SIMPLEST, 0, -1):
-        case = task.cases.named(f"{records[failed].case}/simpler/{level}")
-        tried = window(iut, task, [case], 1) if case else []
-        if tried and tried[0].outcome == "fail":
-            data = {**records[failed].data, "simplest.case": tried[0].case, "simplest.why": tried[0].why}
-            data |= {f"simplest.{name}": value for name, value in tried[0].data.items()}
-            return [*records[:failed], replace(records[failed], data=data), *records[failed + 1 :]]
-    return records
-
-
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-__all__ = ["Budget", "Control", "opening", "run"]
+__all__ = ["LOSS_LIMIT", "Budget", "Control", "opening", "run"]

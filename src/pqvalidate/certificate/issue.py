@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pqvalidate.bundle import read_cases, read_evidence, read_opening
+from pqvalidate.bundle import SHARDS, read_cases, read_evidence, read_opening, read_shards
 from pqvalidate.certificate.consistency import problems
 from pqvalidate.certificate.envelope import parse_envelope, seal, signed_by
 from pqvalidate.certificate.keys import SCHEMES, refuse_wrong_role, write_new
@@ -27,6 +27,8 @@ from pqvalidate.digests import directory_digests, file_digests
 from pqvalidate.documents import canonical, to_record
 from pqvalidate.errors import InputError, PqvalidateError, UsageError
 from pqvalidate.evidence import CaseRecord, Evidence, summarise
+from pqvalidate.shards import ShardRecord
+from pqvalidate.shards import result as in_shards
 
 _REMEDY = "Use the bundle as `pqvalidate run` wrote it"
 
@@ -115,7 +117,7 @@ def _checked(bundle: Path) -> Evidence:
     for name in ("tool", "subject", "plan"):
         if getattr(opening, name) != getattr(evidence.facts, name):
             raise InputError(bundle / "plan.json", name, "differs from the one in evidence.json", _REMEDY)
-    problem = _recount(evidence, read_cases(bundle))
+    problem = _recount(evidence, read_cases(bundle), read_shards(bundle))
     if problem:
         raise InputError(bundle / "cases.jsonl", "", problem, _REMEDY)
     if not evidence.facts.subject.artefacts:
@@ -126,7 +128,7 @@ def _checked(bundle: Path) -> Evidence:
     return evidence
 
 
-def _recount(evidence: Evidence, cases: Iterable[CaseRecord]) -> str | None:
+def _recount(evidence: Evidence, cases: Iterable[CaseRecord], shards: Sequence[ShardRecord]) -> str | None:
     """Return how the single cases contradict the results, or None."""
     steps, results = evidence.facts.plan.steps, evidence.facts.results
     by_step: list[list[CaseRecord]] = [[] for _ in steps]
@@ -135,10 +137,11 @@ def _recount(evidence: Evidence, cases: Iterable[CaseRecord]) -> str | None:
             return f"case {case.case!r} belongs to step {case.step}, which is not planned"
         by_step[case.step].append(case)
     for step, result, own in zip(steps, results, by_step, strict=True):
-        seen = summarise(result.step, step.cases, own)
+        parts = [shard for shard in shards if shard.step == result.step]
+        seen = in_shards(result.step, step.cases, parts) if parts else summarise(result.step, step.cases, own)
         counts = [(r.passed, r.failed, r.errors, r.faults) for r in (seen, result)]
         # A step that was never begun carries no digest.
-        digest = seen.cases_digest if own or result.cases_digest else ""
+        digest = seen.cases_digest if own or parts or result.cases_digest else ""
         if counts[0] != counts[1] or digest != result.cases_digest:
             return f"the cases of step {result.step} ({step.check}, {step.parameter_set}) are not those of its result"
     return None
@@ -172,6 +175,8 @@ def _materials(bundle: Path) -> list[Material]:
     }  # fmt: skip
     try:
         found = [(name, kind, file_digests(bundle / name)) for name, kind in media.items()]
+        if (bundle / SHARDS).exists():
+            found.append((SHARDS, "application/jsonl", file_digests(bundle / SHARDS)))
         if (bundle / "samples").is_dir():
             found.append(("samples/", "application/x.pqvalidate-tree", directory_digests(bundle / "samples")))
     except OSError as error:

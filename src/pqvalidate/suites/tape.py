@@ -68,6 +68,19 @@ class Numbered(Sequence[Case], Generic[Case]):
     def __iter__(self) -> Iterator[Case]:
         return map(self._make, range(self._count))
 
+    def between(self, lo: int, hi: int) -> Iterator[Case]:
+        """Make the cases from number ``lo`` up to but without ``hi``; the tape has no end, so any numbers will do."""
+        return map(self._make, range(lo, hi))
+
+    def resized(self, count: int) -> Numbered[Case]:
+        """Return the same campaign with another number of cases."""
+        return Numbered(count, self._make, self.named)
+
+
+def number_of(name: str) -> int:
+    """Return the number of a drawn case from its name (``drawn/17``)."""
+    return int(name.rpartition("/")[2])
+
 
 def campaign(counts: dict[str, int]) -> Callable[[Asking], Sequence[Drawn]]:
     """Return a function that gives the cases of a campaign with so many cases by depth."""

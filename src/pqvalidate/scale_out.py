@@ -1,0 +1,120 @@
+"""Where shards run: here, in processes of this machine (``--jobs``), or on a cluster (``--executor dask://HOST:PORT``)."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import re
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pqvalidate import shard_work
+from pqvalidate.crew import Alone, Crew, Mission, Workers
+from pqvalidate.errors import UsageError
+from pqvalidate.evidence import Subject
+from pqvalidate.lanes import Lanes, ProcessDied
+from pqvalidate.scheduler import Asked
+
+_DASK = re.compile(r"dask://(?P<place>[^/\s]+:\d+)/?")
+_CONNECT_SECONDS = 10
+_EACH = 2
+"""Orders for each thread of a cluster: the next one is there when a shard ends."""
+
+
+def check_flags(jobs: int, executor: str) -> None:
+    """Refuse a number of jobs or an executor that cannot be.
+
+    Raises:
+        UsageError: the message names what can be.
+
+    """
+    if jobs < 1:
+        raise UsageError("--jobs needs a number of 1 or more")
+    if executor != "local" and not _DASK.fullmatch(executor):
+        raise UsageError(f"--executor {executor!r} is neither local nor dask://HOST:PORT")
+    if executor != "local" and jobs > 1:
+        raise UsageError("--jobs is about this machine; a cluster's workers are started with their own numbers")
+
+
+@contextmanager
+def crew_of(iut: Asked, subject: Subject, flags: argparse.Namespace) -> Iterator[Crew]:
+    """Open the crew that carries out the shards of a run, and end its work whatever happens.
+
+    Args:
+        iut: the implementation that the run has attached; one job alone goes on with it.
+        subject: what was planned for; every worker makes sure that it has the same.
+        flags: ``iut``, by which workers attach it, a manifest by its absolute path; ``sandbox`` as for ``attach``;
+            ``jobs``, processes on this machine; ``executor``, ``local`` or ``dask://HOST:PORT``.
+
+    Raises:
+        UsageError: a flag is wrong, the package ``distributed`` is missing, or there is no scheduler.
+
+    """
+    jobs, executor = flags.jobs, flags.executor
+    check_flags(jobs, executor)
+    mission = Mission(iut=_absolute(flags.iut), sandbox=flags.sandbox, subject=subject)
+    if executor != "local":
+        with _cluster(executor, mission) as crew:
+            yield crew
+    elif jobs == 1:
+        yield Alone(iut)
+    else:
+        lanes = Lanes(jobs)
+        try:
+            yield Workers(lanes, lambda: jobs, (ProcessDied,), mission)
+        finally:
+            lanes.close()
+
+
+def _absolute(name: str) -> str:
+    """Return a manifest by its absolute path, ``NAME`` for ./NAME.toml as well; a built-in name as it is."""
+    for path in (Path(name), Path(f"{name}.toml")):
+        if path.is_file():
+            return os.path.abspath(path)  # noqa: PTH100  (a link stays the path that the manifest's own are relative to)
+    return name
+
+
+@contextmanager
+def _cluster(executor: str, mission: Mission) -> Iterator[Crew]:
+    try:
+        distributed: Any = import_module("distributed")  # heavy, and an extra
+    except ImportError:
+        raise UsageError(
+            "--executor dask:// needs the package distributed; install it with: pip install 'pqvalidate[dask]'"
+        ) from None
+    for name in ("distributed", "distributed.client"):  # what matters is said in a sentence of ours
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    found = _DASK.fullmatch(executor)
+    place = found["place"] if found else ""
+    try:
+        client = distributed.Client(f"tcp://{place}", timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError) as error:
+        raise UsageError(f"no scheduler of dask answers at {place}: {error}; start it with: dask scheduler") from None
+    try:
+        client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
+    except TimeoutError:
+        client.close()
+        raise UsageError(f"the scheduler of dask at {place} has no worker; start one with: dask worker") from None
+    gone = (distributed.comm.CommClosedError, distributed.CancelledError, CancelledError)
+    try:
+        engine = client.get_executor(pure=False)
+
+        def width() -> int:
+            threads: dict[str, int] = client.nthreads()
+            return _EACH * sum(threads.values())
+
+        yield Workers(engine, width, (distributed.KilledWorker,), mission)
+        engine.shutdown(wait=False)
+        client.run(shard_work.close)
+    except gone:
+        raise UsageError(
+            f"the scheduler of dask at {place} is gone; what was finished is kept, go on with --resume"
+        ) from None
+    finally:
+        with suppress(*gone, OSError, TimeoutError):
+            client.close(timeout=_CONNECT_SECONDS)

@@ -1,0 +1,181 @@
+"""The work of one shard: its cases put to an implementation of its own, in this process or in another one.
+
+Another process of this package, on this machine or elsewhere, gets an order (bytes), attaches the implementation that
+the order names, makes sure that it is the one that was planned for, and returns an answer (bytes).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import Generator
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from pqvalidate.adapters.attach import Implementation, attach
+from pqvalidate.adapters.interface import Call
+from pqvalidate.adapters.sandbox_paths import SandboxMode
+from pqvalidate.documents import Record, canonical
+from pqvalidate.errors import PqvalidateError
+from pqvalidate.evidence import CaseRecord, Depth, Subject
+from pqvalidate.planner import Task
+from pqvalidate.scheduler import Asked, carry_out, losses, window
+from pqvalidate.shards import KEPT, LETTERS, LOSS_LIMIT, UNRECORDED
+from pqvalidate.suites import Asking, find_check
+from pqvalidate.suites.tape import Numbered, number_of
+
+_SIMPLEST: Final = 4
+"""Level of the simplest variant of a campaign's case; 0 is the case itself."""
+
+
+class Order(Record):
+    """A range of a campaign's cases, and the implementation that they are put to; ``subject`` is its digest."""
+
+    iut: str
+    sandbox: SandboxMode
+    subject: str
+    step: int
+    check: str
+    parameter_set: str
+    depth: Depth
+    seed: str
+    operations: tuple[str, ...]
+    lo: int
+    hi: int
+
+
+class Answer(Record):
+    """What the cases of an order showed: a letter each (see ``shards``), and the first failures and errors whole.
+
+    ``trouble`` says in words what kept the order from being carried out, ``exit_code`` what a run then ends with.
+    """
+
+    letters: str = ""
+    faults: int = 0
+    losses: int = 0
+    cases: tuple[CaseRecord, ...] = ()
+    restarts: int = 0
+    trouble: str = ""
+    exit_code: int = 0
+
+
+def carry(iut: Asked, task: Task, lo: int, hi: int) -> Generator[int, None, Answer]:
+    """Put the cases from number ``lo`` up to but without ``hi`` to a fresh process of an implementation.
+
+    Yields the number of cases done, now and then, so that the caller may break off; returns the answer.
+    """
+    name, cases = task.asking.parameter_set, task.cases
+    if not isinstance(cases, Numbered):
+        msg = f"{task.check.name} is no campaign"
+        raise TypeError(msg)
+    iut.ask([Call(operation="restart", parameter_set=name, inputs={})])
+    letters, kept, seen = [UNRECORDED] * (hi - lo), list[CaseRecord](), Counter[str]()
+    faults = lost = done = 0
+    for batch in carry_out(iut, task, cases.between(lo, hi), LOSS_LIMIT):
+        records = batch if seen["fail"] else with_simplest(iut, task, batch)
+        for record in records:
+            letters[number_of(record.case) - lo] = LETTERS[record.outcome]
+            if record.outcome != "pass":
+                seen[record.outcome] += 1
+                faults += bool(record.fault)
+                if seen[record.outcome] <= KEPT:
+                    kept.append(record)
+        lost += losses(records)
+        done += len(records)
+        yield done
+    if UNRECORDED in letters:  # given up in the midst, so that the step is given up with it
+        lost = max(lost, LOSS_LIMIT)
+    kept.sort(key=lambda record: number_of(record.case))
+    return Answer(letters="".join(letters), faults=faults, losses=lost, cases=tuple(kept))
+
+
+def with_simplest(iut: Asked, task: Task, records: list[CaseRecord]) -> list[CaseRecord]:
+    """Put the simplest failing variant of the first failed case of a campaign beside its data."""
+    failed = next((n for n, record in enumerate(records) if record.outcome == "fail"), None)
+    if failed is None or not isinstance(task.cases, Numbered):
+        return records
+    for level in range(_SIMPLEST, 0, -1):
+        case = task.cases.named(f"{records[failed].case}/simpler/{level}")
+        tried = window(iut, task, [case], 1) if case else []
+        if tried and tried[0].outcome == "fail":
+            data = {**records[failed].data, "simplest.case": tried[0].case, "simplest.why": tried[0].why}
+            data |= {f"simplest.{name}": value for name, value in tried[0].data.items()}
+            return [*records[:failed], replace(records[failed], data=data), *records[failed + 1 :]]
+    return records
+
+
+def subject_digest(subject: Subject) -> str:
+    """Return the hex digest of an implementation as it was planned for: its files, version, operations, claims."""
+    return hashlib.sha256(canonical(subject)).hexdigest()
+
+
+def work(order: bytes) -> bytes:
+    """Carry out an order; whatever goes wrong on our side is part of the answer, in words."""
+    try:
+        return msgspec.json.encode(_carried_out(msgspec.json.decode(order, type=Order)))
+    except PqvalidateError as error:
+        return msgspec.json.encode(Answer(trouble=str(error), exit_code=error.exit_code))
+    except Exception as error:  # noqa: BLE001  (a traceback in another process would be lost)
+        return msgspec.json.encode(Answer(trouble=f"{type(error).__name__}: {error}", exit_code=70))
+
+
+def _carried_out(order: Order) -> Answer:
+    iut = _ATTACHED.take(order.iut, order.sandbox)
+    try:
+        if subject_digest(iut.subject) != order.subject:
+            where = f"{order.iut}, where the shard runs, is not the implementation that was planned for"
+            return Answer(trouble=f"{where}: files, version or operations differ", exit_code=4)
+        check = find_check(order.check)
+        asking = Asking(
+            parameter_set=order.parameter_set, depth=order.depth, seed=bytes.fromhex(order.seed),
+            operations=frozenset(order.operations),
+        )  # fmt: skip
+        task = Task(index=order.step, check=check, asking=asking, cases=check.cases(asking))
+        before, going = iut.restarts, carry(iut, task, order.lo, order.hi)
+        while True:
+            try:
+                next(going)
+            except StopIteration as end:
+                answer: Answer = end.value
+                return replace(answer, restarts=iut.restarts - before)
+    finally:
+        _ATTACHED.give_back(order.iut, order.sandbox, iut)
+
+
+class _Attached:
+    """Implementations that were attached for earlier orders; each serves one order at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[tuple[str, str, Implementation]] = []
+
+    def take(self, name: str, sandbox: SandboxMode) -> Implementation:
+        """Return one that is idle, or attach another."""
+        with self._lock:
+            for row in self._idle:
+                if row[:2] == (name, sandbox):
+                    self._idle.remove(row)
+                    return row[2]
+        return attach(name, sandbox=sandbox)
+
+    def give_back(self, name: str, sandbox: SandboxMode, iut: Implementation) -> None:
+        """Keep one for the next order."""
+        with self._lock:
+            self._idle.append((name, sandbox, iut))
+
+    def close(self) -> None:
+        """End them all."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop()[2].close()
+
+
+_ATTACHED = _Attached()
+
+
+def close() -> None:
+    """End the implementations that this process has attached for shards."""
+    _ATTACHED.close()
