@@ -32,7 +32,7 @@ from pqvalidate.evidence import (
     summarise,
 )  # fmt: skip
 from pqvalidate.planner import Planned, Task
-from pqvalidate.scheduler import Asked, carry_out, losses, oracle_aside
+from pqvalidate.scheduler import Asked, carry_out, losses
 from pqvalidate.shard_work import with_simplest
 from pqvalidate.shards import LOSS_LIMIT
 
@@ -127,7 +127,7 @@ def run(
     An interrupt (Ctrl-C), a spent budget or the first failure under fail-fast ends the run in order: what was not run
     is recorded as not-at-this-depth, so the bundle is readable and can be resumed.
     """
-    with _Interrupts() as interrupts, oracle_aside():
+    with _Interrupts() as interrupts:
         started, began = _now(), time.monotonic_ns()
         crew = crew or Alone(iut)
         results, failures = _run_tasks(iut, planned, writer, budget or Budget(), interrupts, progress, crew)

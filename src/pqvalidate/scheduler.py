@@ -1,6 +1,6 @@
 """Many cases in flight: scripts are resumed in step, their calls travel together, their computations make one batch.
 
-Cases run in two lanes. While the implementation answers the calls of one lane, the scripts of the other are resumed
+Cases run in lanes. While the implementation answers the calls of one lane, the scripts of the others are resumed
 and the oracle computes for them, so two processors work at once. The order of the calls depends on the cases alone,
 never on time.
 """
@@ -10,23 +10,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
 from pqvalidate.adapters.interface import Call, Fault, Reply, Unasked
 from pqvalidate.evidence import CaseRecord
-from pqvalidate.oracle.aside import Aside
 from pqvalidate.planner import Task
 from pqvalidate.suites import CaseResult, Compute, Script
 
-_LANES = 2
-_CASES_PER_LANE = 256
-_WORTH_SENDING = 64
-"""Smaller batches take less time than it takes to send them to another process."""
-
-_aside: list[Aside] = []
+_LANES = 4
+_CASES_PER_LANE = 128
 
 
 class Asked(Protocol):
@@ -34,17 +28,6 @@ class Asked(Protocol):
 
     def ask(self, calls: Sequence[Call], most_losses: int | None = None) -> list[Reply]:
         """Make calls in order; one reply each, fewer after ``most_losses`` lost processes."""
-
-
-@contextmanager
-def oracle_aside() -> Iterator[None]:
-    """Have large batches computed in a process of its own for a while."""
-    with Aside() as aside:
-        _aside.append(aside)
-        try:
-            yield
-        finally:
-            _aside.remove(aside)
 
 
 def losses(cases: Sequence[CaseRecord]) -> int:
@@ -180,8 +163,6 @@ def _computed(wanted: Sequence[Sequence[Compute]]) -> dict[int, list[Any]]:
 
 def _batch(function: Callable[..., Sequence[Any]], name: str, items: Sequence[Compute]) -> Sequence[Any]:
     columns = [list(column) for column in zip(*(item.arguments for item in items), strict=True)]
-    if _aside and len(items) >= _WORTH_SENDING and (values := _aside[-1].compute(function, name, columns)) is not None:
-        return values
     try:
         return function(name, *columns)
     except Exception as error:  # noqa: BLE001  (one refused input must not decide for the other cases)
