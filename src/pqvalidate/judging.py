@@ -276,6 +276,10 @@ def verified_verdict(given: argparse.Namespace, as_of: datetime) -> tuple[str | 
     """
     if given.policy:
         raise UsageError("--policy judges a certificate; this file is a verdict under a policy already")
+    if given.catalogue or given.root or given.max_staleness or given.state:
+        raise UsageError(
+            "a catalogue has the status of certificates; ask for that of the certificate, not of a verdict"
+        )
     path = Path(given.certificate)
     found = verify_verdict(
         path, Path(given.trust), artefacts=[Path(p) for p in given.artefact], as_of=as_of, pin=pin_of(given),

@@ -21,34 +21,23 @@ from pqvalidate.lanes import Lanes, ProcessDied
 from pqvalidate.scheduler import Asked
 
 _DASK = re.compile(r"dask://(?P<place>[^/\s]+:\d+)/?")
-_LIBRARIES = ("python", "c-abi", "liboqs")
-_MOST_JOBS = 4
 _CONNECT_SECONDS = 10
 _EACH = 2
 """Orders for each thread of a cluster: the next one is there when a shard ends."""
 
 
-def usual_jobs(subject: Subject) -> int:
-    """Return how many processes run campaigns where nobody says it: the processors, at most 4, for a library.
-
-    A program of the vendor's may own a device or a port of which there is one; of those there is one process.
-    """
-    library = subject.adapter.split(" ", 1)[0] in _LIBRARIES
-    return max(1, min(_MOST_JOBS, len(os.sched_getaffinity(0)))) if library else 1
-
-
-def check_flags(jobs: int | None, executor: str) -> None:
+def check_flags(jobs: int, executor: str) -> None:
     """Refuse a number of jobs or an executor that cannot be.
 
     Raises:
         UsageError: the message names what can be.
 
     """
-    if jobs is not None and jobs < 1:
+    if jobs < 1:
         raise UsageError("--jobs needs a number of 1 or more")
     if executor != "local" and not _DASK.fullmatch(executor):
         raise UsageError(f"--executor {executor!r} is neither local nor dask://HOST:PORT")
-    if executor != "local" and jobs is not None and jobs > 1:
+    if executor != "local" and jobs > 1:
         raise UsageError("--jobs is about this machine; a cluster's workers are started with their own numbers")
 
 
@@ -60,14 +49,14 @@ def crew_of(iut: Asked, subject: Subject, flags: argparse.Namespace) -> Iterator
         iut: the implementation that the run has attached; one job alone goes on with it.
         subject: what was planned for; every worker makes sure that it has the same.
         flags: ``iut``, by which workers attach it, a manifest by its absolute path; ``sandbox`` as for ``attach``;
-            ``jobs``, processes on this machine, or None for the usual number; ``executor``, ``local`` or ``dask://HOST:PORT``.
+            ``jobs``, processes on this machine; ``executor``, ``local`` or ``dask://HOST:PORT``.
 
     Raises:
         UsageError: a flag is wrong, the package ``distributed`` is missing, or there is no scheduler.
 
     """
-    check_flags(flags.jobs, flags.executor)
-    jobs, executor = flags.jobs or usual_jobs(subject), flags.executor
+    jobs, executor = flags.jobs, flags.executor
+    check_flags(jobs, executor)
     mission = Mission(iut=_absolute(flags.iut), sandbox=flags.sandbox, subject=subject)
     if executor != "local":
         with _cluster(executor, mission) as crew:

@@ -108,9 +108,7 @@ class _Lane:
                 # Given up in the midst of this case: the fault that did it stands for the replies that are lacking.
                 mine += [mine[-1]] * (len(calls) - len(mine))
             if not_asked := next((reply for reply in mine if isinstance(reply, Unasked)), None):
-                self.finished[case.id] = CaseRecord(
-                    step=self.task.index, case=case.id, outcome="not-applicable", why=not_asked.why, flags=case.flags
-                )
+                self.finished[case.id] = self._not_asked(case, not_asked, mine)
             elif len(mine) == len(calls):  # else given up before this case was asked in full: it has no record
                 self._advance(case, script, partial(script.send, mine))
         self._compute()
@@ -134,6 +132,17 @@ class _Lane:
             self.finished[case.id] = _record(self.task, case, end.value)
         except Exception as error:  # noqa: BLE001  (a mistake in a check is our error and must not end the run)
             self._error(case, f"{type(error).__name__}: {error}")
+
+    def _not_asked(self, case: Any, not_asked: Unasked, replies: Sequence[Reply]) -> CaseRecord:  # noqa: ANN401
+        """Record a case of which a call could not be made; a process that another call cost is not lost by that."""
+        cost = next((reply for reply in replies if isinstance(reply, Fault) and _costly(reply)), None)
+        if cost:
+            return CaseRecord(
+                step=self.task.index, case=case.id, outcome="fail", why=cost.why, fault=cost.kind, flags=case.flags
+            )
+        return CaseRecord(
+            step=self.task.index, case=case.id, outcome="not-applicable", why=not_asked.why, flags=case.flags
+        )
 
     def _error(self, case: Any, why: str) -> None:  # noqa: ANN401
         """Record an error of ours, which neither accuses nor acquits the implementation."""

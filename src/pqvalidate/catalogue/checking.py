@@ -89,11 +89,17 @@ class Asking:
         """
         root = bounded(self.root, 512 * 1024, "a root file of a catalogue") if self.root else None
         believed = load_trust(self.trust).validators if self.trust and root is None else ()
-        holders = tuple(entry for entry in believed if not wrong_role(entry, "catalogue roots"))
-        if believed and not holders:
+        moment = format_time(self.moment)
+        holders = tuple(
+            entry for entry in believed
+            if not wrong_role(entry, "catalogue roots") and not entry.revoked
+            and entry.not_before <= moment <= entry.not_after
+        )  # fmt: skip
+        if self.trust and root is None and not holders:
             raise RefusedCatalogueError(
-                self.folder, "root", "nobody in the trust file may sign a catalogue's root; give --root ROOTFILE"
-            )
+                self.folder, "root",
+                "nobody in the trust file may sign a catalogue's root at this time; give --root ROOTFILE",
+            )  # fmt: skip
         known = state.read(self.memory) if self.memory else None
         found = open_catalogue(self.folder, moment=self.moment, anchor=Anchor(root=root, holders=holders), known=known)
         if self.memory:

@@ -6,12 +6,15 @@ How a check was made, and why a claim stands no higher, is recorded in English a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pqvalidate.certificate.predicate import Claim, ExternalCertificate
 from pqvalidate.claims.registry import REGISTRY
 from pqvalidate.report.messages import Messages
-from pqvalidate.report.terminal import Cell, Page
 from pqvalidate.report.words import printable
+
+if TYPE_CHECKING:  # rich is for the terminal; HTML does without
+    from pqvalidate.report.terminal import Cell, Page
 
 STYLES = {"not-provided": "dim", "declared": "", "evidenced": "cyan", "validated": "green"}
 """The statuses, from the lowest to the highest, with the style of each on a terminal."""
