@@ -135,7 +135,7 @@ class _Lane:
 
     def _not_asked(self, case: Any, not_asked: Unasked, replies: Sequence[Reply]) -> CaseRecord:  # noqa: ANN401
         """Record a case of which a call could not be made; a process that another call cost is not lost by that."""
-        cost = next((reply for reply in replies if isinstance(reply, Fault) and _costly(reply)), None)
+        cost = next((r for r in replies if isinstance(r, Fault) and not isinstance(r, Unasked) and _costly(r)), None)
         if cost:
             return CaseRecord(
                 step=self.task.index, case=case.id, outcome="fail", why=cost.why, fault=cost.kind, flags=case.flags

@@ -343,3 +343,16 @@ def test_keys_of_another_role_sign_no_catalogue_and_anchor_none(empty: Bench) ->
     empty.publish(empty.certificate("PQV-3"))
     with pytest.raises(RefusedCatalogueError):
         status_of("PQV-3", empty.asking(trust=empty.lab.keys.trust))
+
+
+def test_a_root_of_a_revoked_or_expired_key_anchors_nothing(bench: Bench) -> None:
+    tree = json.loads(bench.root.trust.read_bytes())
+    changes: dict[str, Any] = {
+        "revoked": {"since": "2026-11-30T00:00:00Z", "reason": "lost"},
+        "not_after": "2026-11-30T00:00:00Z",
+    }
+    for field, value in changes.items():
+        changed = bench.place / f"{field}.json"
+        changed.write_bytes(to_json({**tree, "validators": [{**tree["validators"][0], field: value}]}))
+        with pytest.raises(RefusedCatalogueError, match="nobody in the trust file may sign"):
+            status_of("PQV-1", bench.asking(trust=changed))

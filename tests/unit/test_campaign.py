@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pqvalidate.adapters.interface import Call, Reply
+from pqvalidate.adapters.interface import Call, Fault, Reply, Unasked
 from pqvalidate.controls import InProcess, reference
 from pqvalidate.diagnosis import every_operation
 from pqvalidate.scheduler import window
@@ -31,3 +31,16 @@ def test_a_context_is_given_only_where_the_algorithm_knows_one(name: str) -> Non
     records = window(Noting(reference, name), renewed, task.cases, 1)
     assert {record.outcome for record in records} == {"pass"}
     assert any("context" in call.inputs for call in asked) == knows
+
+
+def test_a_crash_beside_a_call_that_cannot_be_made_is_not_lost() -> None:
+    (task,) = [task for task in plan_for("ML-KEM-512", "quick").tasks if task.check.name == "ml-kem/campaign"]
+
+    class Crashing(InProcess):
+        def ask(self, calls: Sequence[Call], most_losses: int | None = None) -> list[Reply]:
+            replies = super().ask(calls, most_losses)
+            replies[:2] = [Unasked("exception", "it has no length"), Fault("crash", "SIGSEGV")]
+            return replies
+
+    first = window(Crashing(reference, "ML-KEM-512"), task, task.cases[:1], 5)[0]
+    assert (first.outcome, first.fault, first.why) == ("fail", "crash", "SIGSEGV")
