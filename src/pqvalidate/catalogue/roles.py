@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, mldsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -25,6 +24,7 @@ from tuf.api.metadata import Metadata, Root, Targets  # type: ignore[attr-define
 
 from pqvalidate.certificate.envelope import to_be_signed
 from pqvalidate.certificate.keys import SCHEMES, Family, TrustedValidator
+from pqvalidate.certificate.primitives import family_of as family_of_spki
 from pqvalidate.certificate.signing import Signer
 from pqvalidate.documents import parse_json
 from pqvalidate.errors import InputError, UsageError
@@ -117,14 +117,8 @@ def family_of(key: Key) -> Family | None:
         public = load_pem_public_key(key.keyval["public"].encode())
     except (ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm):
         return None
-    family: Family
-    if isinstance(public, mldsa.MLDSA87PublicKey):
-        family = "pq"
-    elif isinstance(public, ec.EllipticCurvePublicKey) and isinstance(public.curve, ec.SECP384R1):
-        family = "classical"
-    else:
-        return None
     spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     # An identifier is believed only where it follows from the key.
-    honest = key.keyid == hashlib.sha256(spki).hexdigest() and key.scheme == SCHEMES[family]
-    return family if honest else None
+    honest = key.keyid == hashlib.sha256(spki).hexdigest()
+    family = family_of_spki(spki)
+    return family if family and honest and key.scheme == SCHEMES[family] else None
