@@ -171,8 +171,9 @@ def _run_flags(run: argparse.ArgumentParser) -> None:
     _selection_flags(run)
     run.add_argument("--max-time", type=float, default=None, metavar="S", help="end in order after S seconds")
     run.add_argument("--fail-fast", action="store_true", help="stop after the first failed check")
-    run.add_argument("--jobs", type=int, default=1, metavar="N",
-                     help="processes of this machine that run large campaigns side by side (default: 1)")  # fmt: skip
+    run.add_argument("--jobs", type=int, default=None, metavar="N",
+                     help="processes of this machine that run large campaigns side by side (default: 1 for a manifest, "
+                     "which may own a device; the number of processors for a built-in implementation)")  # fmt: skip
     run.add_argument("--executor", default="local", metavar="WHERE",
                      help="where large campaigns run: local, or dask://HOST:PORT (default: local)")  # fmt: skip
     run.add_argument("--policy", default="as-claimed", metavar="P", help="policy to judge by (default: as-claimed)")

@@ -43,3 +43,7 @@ class AttachError(PqvalidateError):
     """The implementation under test could not be started here; nothing is said about its quality."""
 
     exit_code = 3
+
+
+class NoProcessError(AttachError):
+    """This machine could not start a process (too many of them, no memory, no descriptors): nobody's fault but ours."""

@@ -220,7 +220,7 @@ def settle(step: int, planned: int, tally: Tally, *, not_run_because: str = "") 
     """Return the one result of a step from its counted cases, by the rules of ``summarise``."""
     unasked, recorded = tally.unasked, tally.recorded
     not_run = planned - recorded + unasked
-    gap = f"{unasked} of {planned} cases cannot be asked in this way of attaching: {tally.first_unasked}"
+    gap = f"{unasked} of {planned} cases show nothing: {tally.first_unasked}"
     why = not_run_because or (gap if unasked else "")
     outcome: Outcome = "error"
     reason: Reason | None = None

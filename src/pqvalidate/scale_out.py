@@ -19,6 +19,7 @@ from pqvalidate.errors import UsageError
 from pqvalidate.evidence import Subject
 from pqvalidate.lanes import Lanes, ProcessDied
 from pqvalidate.scheduler import Asked
+from pqvalidate.vendors import BUILT_IN
 
 _DASK = re.compile(r"dask://(?P<place>[^/\s]+:\d+)/?")
 _CONNECT_SECONDS = 10
@@ -26,18 +27,18 @@ _EACH = 2
 """Orders for each thread of a cluster: the next one is there when a shard ends."""
 
 
-def check_flags(jobs: int, executor: str) -> None:
+def check_flags(jobs: int | None, executor: str) -> None:
     """Refuse a number of jobs or an executor that cannot be.
 
     Raises:
         UsageError: the message names what can be.
 
     """
-    if jobs < 1:
+    if jobs is not None and jobs < 1:
         raise UsageError("--jobs needs a number of 1 or more")
     if executor != "local" and not _DASK.fullmatch(executor):
         raise UsageError(f"--executor {executor!r} is neither local nor dask://HOST:PORT")
-    if executor != "local" and jobs > 1:
+    if executor != "local" and jobs not in (None, 1):
         raise UsageError("--jobs is about this machine; a cluster's workers are started with their own numbers")
 
 
@@ -49,15 +50,17 @@ def crew_of(iut: Asked, subject: Subject, flags: argparse.Namespace) -> Iterator
         iut: the implementation that the run has attached; one job alone goes on with it.
         subject: what was planned for; every worker makes sure that it has the same.
         flags: ``iut``, by which workers attach it, a manifest by its absolute path; ``sandbox`` as for ``attach``;
-            ``jobs``, processes on this machine; ``executor``, ``local`` or ``dask://HOST:PORT``.
+            ``jobs``, processes on this machine, or None for the usual number; ``executor``, ``local`` or
+            ``dask://HOST:PORT``.
 
     Raises:
         UsageError: a flag is wrong, the package ``distributed`` is missing, or there is no scheduler.
 
     """
-    jobs, executor = flags.jobs, flags.executor
-    check_flags(jobs, executor)
+    executor = flags.executor
+    check_flags(flags.jobs, executor)
     mission = Mission(iut=_absolute(flags.iut), sandbox=flags.sandbox, subject=subject)
+    jobs = flags.jobs or _usual_jobs(mission.iut)
     if executor != "local":
         with _cluster(executor, mission) as crew:
             yield crew
@@ -69,6 +72,11 @@ def crew_of(iut: Asked, subject: Subject, flags: argparse.Namespace) -> Iterator
             yield Workers(lanes, lambda: jobs, (ProcessDied,), mission)
         finally:
             lanes.close()
+
+
+def _usual_jobs(iut: str) -> int:
+    """Return one job for a manifest, since it may own a device of which there is one; a library gets all processors."""
+    return len(os.sched_getaffinity(0)) if iut in BUILT_IN and hasattr(os, "sched_getaffinity") else 1
 
 
 def _absolute(name: str) -> str:

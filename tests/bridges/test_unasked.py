@@ -42,7 +42,7 @@ def test_a_step_owns_up_to_the_cases_that_could_not_be_asked(
     assert (result.outcome, result.reason) == (ends, reason)
     assert result.passed + result.failed + result.errors + result.not_run == len(outcomes)
     if ends != "error":
-        assert result.why.endswith(f"of {len(outcomes)} cases cannot be asked in this way of attaching: {WHY}")
+        assert result.why.endswith(f"of {len(outcomes)} cases show nothing: {WHY}")
 
 
 def test_a_run_that_stopped_early_is_not_passed_by_what_could_not_be_asked() -> None:

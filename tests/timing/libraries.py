@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from pqvalidate.adapters.attach import attach
-from pqvalidate.evidence import CaseRecord
-from pqvalidate.planner import Selection, make_plan
+from pqvalidate.controls import run_controls
+from pqvalidate.evidence import CaseRecord, Control
+from pqvalidate.planner import Planned, Selection, make_plan
 from pqvalidate.scheduler import window
 
 HERE = Path(__file__).parent
@@ -33,6 +34,7 @@ family = "mlkem-native"
 [symbols.sets.{NAME}]
 prefix = "kem_"
 """
+_TRIES = 4
 needs_tools = pytest.mark.needs("gcc", "valgrind", "objdump")
 
 
@@ -53,3 +55,23 @@ def asked(manifest: Path, check: str, cases: Sequence[str] = ()) -> list[CaseRec
         planned = make_plan(iut.subject, Selection(seed="5a" * 16, only=(check,)))
         (task,) = planned.tasks
         return window(iut, task, [case for case in task.cases if not cases or case.id in cases], 1)
+
+
+def timed(manifest: Path, check: str, design: str) -> CaseRecord:
+    """Ask one design until there is a verdict, four times at most.
+
+    A machine that is busy at the wrong moment gives an error of ours, which neither accuses nor acquits.
+    """
+    records = (asked(manifest, check, [design])[0] for _ in range(_TRIES - 1))
+    return (
+        next((record for record in records if record.outcome != "error"), None) or asked(manifest, check, [design])[0]
+    )
+
+
+def controls_of(planned: Planned) -> tuple[Control, ...]:
+    """Run the controls until all are judged rightly, four times at most: a busy moment makes one misjudged."""
+    for _ in range(_TRIES - 1):
+        controls = run_controls(planned)
+        if all(control.expected == control.seen for control in controls):
+            return controls
+    return run_controls(planned)

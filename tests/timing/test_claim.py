@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pqvalidate.controls import run_controls
 from pqvalidate.documents import canonical
 from pqvalidate.errors import InputError
 from pqvalidate.evidence import Control, Outcome, Step, Subject
@@ -18,7 +17,7 @@ from pqvalidate.planner import Planned, Selection, make_plan
 from pqvalidate.questions import TIMING, timing_questions
 from pqvalidate.suites import all_checks, checks_on_claim
 from pqvalidate.verdict import ClaimVerdict, Verdict, judge
-from tests.timing.libraries import MANIFEST, NAME
+from tests.timing.libraries import MANIFEST, NAME, controls_of
 from tests.unit.evidence_factory import GOOD_CONTROLS, QUESTIONS, STEPS, make_evidence, subject
 
 STATISTICS, INSTRUCTIONS, DIVISIONS = (f"ml-kem/timing-{way}" for way in ("statistics", "instructions", "divisions"))
@@ -159,7 +158,7 @@ def test_every_timing_check_has_a_program_that_it_must_pass_and_one_that_it_must
 @pytest.mark.needs("cc", "valgrind", "objdump")
 def test_the_controls_are_judged_rightly() -> None:
     planned = plan(claiming("decapsulate", "encapsulate_derand", *WAYS), "full", only=tuple(SOUND))
-    controls = run_controls(planned)
+    controls = controls_of(planned)
     assert [control for control in controls if control.seen != control.expected] == []
     assert len(controls) == 2 * len(SOUND)
 

@@ -10,13 +10,12 @@ from msgspec.structs import replace
 
 from pqvalidate.adapters.attach import attach
 from pqvalidate.adapters.session import Session
-from pqvalidate.controls import run_controls
 from pqvalidate.evidence import Subject
 from pqvalidate.mutants_timing import LEAKY, SOUND
 from pqvalidate.planner import Selection, make_plan
 from pqvalidate.scheduler import window
 from pqvalidate.suites.timing_designs import messages
-from tests.timing.libraries import NAME, asked, library, needs_tools
+from tests.timing.libraries import NAME, asked, controls_of, library, needs_tools, timed
 from tests.unit.evidence_factory import subject
 
 ENCAPSULATION = "ml-kem/timing-encapsulation"
@@ -66,7 +65,7 @@ def test_the_controls_of_encapsulation_are_judged_rightly() -> None:
     planned = make_plan(
         claiming("encapsulate_derand", "env:measure"), Selection(depth="standard", seed="22", only=(ENCAPSULATION,))
     )
-    assert [(c.expected, c.seen) for c in run_controls(planned)] == [("pass", "pass"), ("fail", "fail")]
+    assert [(c.expected, c.seen) for c in controls_of(planned)] == [("pass", "pass"), ("fail", "fail")]
 
 
 def test_messages_are_extreme_as_their_design_says_and_agree_in_what_chooses_an_address() -> None:
@@ -89,7 +88,7 @@ def test_a_branch_on_the_message_shows_in_the_instructions_of_encapsulation(
 
 @pytest.mark.needs("gcc")
 def test_a_branch_on_the_message_shows_in_the_time_of_encapsulation(tmp_path: Path) -> None:
-    (record,) = asked(library(tmp_path, "BRANCH_PER_BIT"), ENCAPSULATION, ["fixed-random"])
+    record = timed(library(tmp_path, "BRANCH_PER_BIT"), ENCAPSULATION, "fixed-random")
     assert record.outcome == "fail", record.why
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ import pqvalidate
 from pqvalidate.adapters.interface import Call, Fault, Ok, Rejected, Reply
 from pqvalidate.adapters.replies import printable, reply_of, reply_to
 from pqvalidate.adapters.session import Limits, Session, Target
-from pqvalidate.errors import AttachError, UsageError
+from pqvalidate.errors import AttachError, NoProcessError, UsageError
 
 KEM = "ML-KEM-768"
 ADAPTER = """
@@ -188,6 +189,19 @@ def test_an_implementation_that_does_not_start_again_is_a_fault_of_every_call(se
     )
     reply = session.request({"op": "release", "in": {"handle": 1}})
     assert isinstance(reply, Fault)
+
+
+def test_a_machine_that_starts_no_process_accuses_nobody_and_is_asked_again(session: Session) -> None:
+    assert isinstance(session.ask([decapsulate(b"die")])[0], Fault)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Path(os.devnull).open() as free:  # one descriptor more is free, and no pair of them
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free.fileno() + 1, limits[1]))
+    try:
+        with pytest.raises(NoProcessError, match=r"That says nothing about the implementation; mend it"):
+            session.ask([decapsulate(b"a")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert shown(session.ask([decapsulate(b"a")])[0]) == b"a"
 
 
 def test_a_start_that_failed_once_is_tried_again(session: Session, tmp_path: Path) -> None:

@@ -98,36 +98,36 @@ class ChildProcess:
     def __init__(self, command: list[str], environment: dict[str, str], *, pipes: bool = False) -> None:
         self.mark = secrets.token_hex(16)
         self.scratch = tempfile.TemporaryDirectory(prefix="pqvalidate-", ignore_cleanup_errors=True)
-        # A pipe and no file: it has no size at which a talkative vendor's prints would begin to fail.
-        self._log, writing = os.pipe()
-        os.set_blocking(self._log, False)
         self._printed = b""
-        self.channel: socket.socket | Pipes
-        theirs: tuple[int, ...]
-        if pipes:
-            self.channel = made = Pipes()
-            reading, printing, theirs = made.their_input, made.their_output, ()
-        else:
-            self.channel, other = socket.socketpair()
-            self.channel.setblocking(False)
-            reading, printing, theirs = subprocess.DEVNULL, writing, (other.detach(),)
-            command = [part.replace("{fd}", str(theirs[0])) for part in command]
-        usual = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
-        self.fixed = {"HOME": self.scratch.name, "TMPDIR": self.scratch.name, MARK: self.mark}
-        self.environment = {**usual, **environment, **self.fixed}
-        try:
+        with contextlib.ExitStack() as undo, contextlib.ExitStack() as theirs:
+            undo.callback(self.scratch.cleanup)
+            # A pipe and no file: it has no size at which a talkative vendor's prints would begin to fail.
+            self._log, writing = os.pipe()
+            undo.callback(os.close, self._log)
+            theirs.callback(os.close, writing)
+            os.set_blocking(self._log, False)
+            self.channel: socket.socket | Pipes
+            passed: tuple[int, ...] = ()
+            if pipes:
+                self.channel = made = Pipes()
+                reading, printing = made.their_input, made.their_output
+                theirs.callback(os.close, reading)
+                theirs.callback(os.close, printing)
+            else:
+                self.channel, other = socket.socketpair()
+                self.channel.setblocking(False)
+                theirs.callback(other.close)
+                reading, printing, passed = subprocess.DEVNULL, writing, (other.fileno(),)
+                command = [part.replace("{fd}", str(other.fileno())) for part in command]
+            undo.callback(self.channel.close)
+            usual = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+            self.fixed = {"HOME": self.scratch.name, "TMPDIR": self.scratch.name, MARK: self.mark}
+            self.environment = {**usual, **environment, **self.fixed}
             self._child = subprocess.Popen(  # noqa: S603  (our own interpreter)
                 command, stdin=reading, stdout=printing, stderr=writing, cwd=self.scratch.name,
-                env=self.environment, pass_fds=theirs, start_new_session=True,
+                env=self.environment, pass_fds=passed, start_new_session=True,
             )  # fmt: skip
-        except BaseException:
-            self.channel.close()
-            os.close(self._log)
-            self.scratch.cleanup()
-            raise
-        finally:
-            for descriptor in {reading, printing, writing, *theirs} - {subprocess.DEVNULL}:
-                os.close(descriptor)
+            undo.pop_all()
         self._pidfd = _pidfd(self._child.pid)
 
     @property

@@ -20,7 +20,7 @@ from pqvalidate.adapters.journal import Journal
 from pqvalidate.adapters.process import ChildProcess, on_main_thread, python_worker
 from pqvalidate.adapters.replies import printable, reply_of, reply_to, wire
 from pqvalidate.adapters.worker_batches import batch_frame, together_in_one
-from pqvalidate.errors import AttachError, UsageError
+from pqvalidate.errors import AttachError, NoProcessError, UsageError
 
 __all__ = ["Hello", "Limits", "Session", "Target", "reply_of", "send", "wire"]
 
@@ -29,6 +29,9 @@ _IN_FLIGHT = 65
 
 _QUEUED_BYTES = 1 << 18
 _START_TRIES = 2
+_BREATH = 1.0
+"""Seconds until a second try, when this machine could not start a process: a shortage passes, or it does not."""
+
 _MOST_LOG = 500
 
 
@@ -162,6 +165,7 @@ class Session:
         That is its own doing, so it is a reply and no error; a start is tried twice, and after that never again.
 
         Raises:
+            NoProcessError: this machine cannot start a process, which says nothing about the implementation.
             UsageError: the session is closed.
 
         """
@@ -171,9 +175,13 @@ class Session:
             return self._beyond_revival
         self.killed_from_outside = False
         self.restarts += 1
-        for _ in range(_START_TRIES):
+        for tries in range(_START_TRIES):
             try:
                 self.hello = self._start()
+            except NoProcessError:
+                if tries == _START_TRIES - 1:
+                    raise
+                time.sleep(_BREATH)
             except AttachError as error:
                 self._beyond_revival = Fault("crash", f"after a lost process, {error}")
             else:
@@ -201,7 +209,12 @@ class Session:
         self._next_id = secrets.randbits(31)  # unpredictable, so that a stale or invented reply does not match
         try:
             self._child = self._new_child()
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise NoProcessError(
+                f"no process could be started for {self.target.target}: {error.strerror or error}. That says nothing"
+                " about the implementation; mend it and try again (a run goes on with --resume)."
+            ) from None
+        except ValueError as error:
             raise AttachError(f"{self.target.target} could not be started: {error}.") from None
         try:
             if self.target.batches:

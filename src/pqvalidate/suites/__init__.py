@@ -35,9 +35,12 @@ _IN_WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseResult:
-    """What one case showed; ``data`` holds inputs, expected and observed values of a failure."""
+    """What one case showed; ``data`` holds inputs, expected and observed values of a failure.
 
-    outcome: Literal["pass", "fail"]
+    A case that the implementation need not answer, and did not, is not applicable: nothing was shown.
+    """
+
+    outcome: Literal["pass", "fail", "not-applicable"]
     why: str = ""
     fault: str = ""
     data: Mapping[str, bytes | str] = field(default_factory=dict)
