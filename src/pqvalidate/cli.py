@@ -232,6 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         document = getattr(given, "format", "text") != "text"
         sys.stdout.reconfigure(encoding="utf-8" if document else None, errors="backslashreplace")
     try:
+        _check_texts(given)
         return int(import_module("pqvalidate.commands").VERBS[given.verb](given))
     except PqvalidateError as error:
         return _end(error.exit_code, str(error))
@@ -241,6 +242,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("PQVALIDATE_DEBUG"):
             raise
         return _end(70, _own_fault(error))
+
+
+def _check_texts(given: argparse.Namespace) -> None:
+    """Refuse what was typed for a bundle, and so for certificates, if it would not look as it reads."""
+    for word in ("because", "vendor", "name", "version"):
+        text: str | None = getattr(given, word, None)
+        if text and given.verb in {"run", "plan", "acvp"}:
+            from pqvalidate.documents import free_text  # noqa: PLC0415  (only who types such a text needs it)
+
+            setattr(given, word, free_text(text, f"--{word}"))
 
 
 def _own_fault(error: Exception) -> str:

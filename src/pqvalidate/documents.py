@@ -8,6 +8,7 @@ import os
 import re
 import tempfile
 import tomllib
+import unicodedata
 from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
 
@@ -23,6 +24,10 @@ _MAX_BYTES = 256 * 1024 * 1024
 _MAX_DEPTH = 64
 _SAFE_INTEGER = 2**53 - 1  # RFC 8785 section 3.2.2.3
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+MOST_TEXT = 500
+# Control, format (bidirectional overrides among them), surrogate, line and paragraph separator: a signed text must
+# look on a screen as it reads in its bytes.
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -164,6 +169,34 @@ def _field_names(kind: Any, seen: set[Any] | None = None) -> set[str]:  # noqa: 
         with contextlib.suppress(TypeError):
             names |= _field_names(inner, seen)
     return names
+
+
+def is_unseen(character: str) -> bool:
+    """Return whether a character shows nothing by itself and may change how its neighbours look."""
+    return unicodedata.category(character) in _UNSEEN
+
+
+def free_text(text: str, what: str) -> str:
+    """Return a text that somebody typed and that will be signed, trimmed and in Unicode normal form C.
+
+    Args:
+        text: as it was typed.
+        what: its name in errors, such as ``--reason``.
+
+    Raises:
+        UsageError: it is empty, longer than 500 characters, no UTF-8, or holds characters that cannot be seen.
+
+    """
+    trimmed = unicodedata.normalize("NFC", text.strip())
+    if not 0 < len(trimmed) <= MOST_TEXT:
+        raise UsageError(f"{what} needs a text of 1 to {MOST_TEXT} characters, for those who read what is signed")
+    for place, character in enumerate(trimmed, 1):
+        if is_unseen(character):
+            kind = "is no UTF-8" if "\ud800" <= character <= "\udfff" else "cannot be seen"
+            raise UsageError(
+                f"{what}: character {place} (U+{ord(character):04X}) {kind}; write it with visible letters"
+            )
+    return trimmed
 
 
 def to_json(record: Any) -> bytes:  # noqa: ANN401  (any record)

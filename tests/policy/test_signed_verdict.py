@@ -113,6 +113,13 @@ def test_a_verdict_by_nobody_who_is_trusted_is_refused(lab: Lab, tmp_path: Path)
     assert verify_verdict(lab.verdict, others.trust, as_of=NOW).decision == "invalid"
 
 
+def test_a_verdict_by_a_key_whose_time_has_ended_is_refused_as_a_certificate_is(lab: Lab) -> None:
+    assert verify_verdict(lab.verdict, lab.trust, as_of=NOW + timedelta(days=700)).decision == "valid"
+    found = verify_verdict(lab.verdict, lab.trust, as_of=NOW + timedelta(days=731))
+    assert found.decision == "invalid"
+    assert found.reasons[0].startswith("key-period: the keys are trusted from")
+
+
 def test_a_verdict_from_the_future_is_refused(lab: Lab) -> None:
     found = verify_verdict(lab.verdict, lab.trust, as_of=NOW - timedelta(days=2))
     assert found.reasons[0].startswith("validity")

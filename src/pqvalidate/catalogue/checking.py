@@ -24,8 +24,9 @@ from pqvalidate.catalogue.client import (
 from pqvalidate.catalogue.entries import StatusChange
 from pqvalidate.catalogue.reading import certificate_path, statement_in
 from pqvalidate.catalogue.status import histories
+from pqvalidate.certificate.belief import NO_PIN, Pin, believe
 from pqvalidate.certificate.envelope import parse_envelope
-from pqvalidate.certificate.keys import load_trust, wrong_role
+from pqvalidate.certificate.keys import wrong_role
 from pqvalidate.certificate.predicate import Validity, format_time
 from pqvalidate.certificate.verification import Decision, RuleOutcome, Verified
 from pqvalidate.documents import Record
@@ -79,17 +80,18 @@ class Asking:
     root: Path | None = None
     longest: timedelta | None = None
     memory: Path | None = None
+    pin: Pin = NO_PIN
 
     def open(self) -> Catalogue:
         """Open the catalogue.
 
         Raises:
-            RefusedCatalogueError, InputError: as ``client.open_catalogue``.
+            RefusedCatalogueError, InputError: as ``client.open_catalogue``, and ``belief.believe`` for the trust file.
 
         """
         root = bounded(self.root, 512 * 1024, "a root file of a catalogue") if self.root else None
-        believed = load_trust(self.trust).validators if self.trust and root is None else ()
         moment = format_time(self.moment)
+        believed = believe(self.trust, moment, self.pin).validators if self.trust else ()
         holders = tuple(
             entry for entry in believed
             if not wrong_role(entry, "catalogue roots") and not entry.revoked

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Protocol
 
-from pqvalidate.roles.flags import add_signing_flags
+from pqvalidate.roles.flags import add_pin_flags, add_signing_flags
 
 
 class _Verb(Protocol):
@@ -31,6 +31,7 @@ def add_verbs(verb: _Verb, verify: argparse.ArgumentParser) -> None:
     status.add_argument("certificate", metavar="ID|CERT", help="identifier, or certificate file")
     status.add_argument("--trust", metavar="TRUSTFILE",
                         help="trust file of which a holder has signed the catalogue's root")  # fmt: skip
+    add_pin_flags(status)
     catalogue_flags(status, required=True)
     status.add_argument("--as-of", metavar="DATE", help="status at the end of this day (YYYY-MM-DD; default: now)")
     status.add_argument("--format", choices=("text", "json"), default="text", help="default: text")

@@ -20,12 +20,13 @@ from pqvalidate.catalogue.entries import Entry, Status, StatusChange
 from pqvalidate.catalogue.reading import certificate_path, entries_of, verdict_paths
 from pqvalidate.catalogue.repository import Draft, Terms, draft
 from pqvalidate.catalogue.status import append, histories
-from pqvalidate.certificate.keys import load_trust
+from pqvalidate.certificate.belief import believe
 from pqvalidate.certificate.predicate import Statement, format_time
+from pqvalidate.certificate.roots import complete, is_signed, load_signed, parse_draft, refuse_unrelated
 from pqvalidate.certificate.signing import Signer
 from pqvalidate.certificate.verification import verify
-from pqvalidate.documents import parse_json, read_bytes, to_record
-from pqvalidate.errors import PqvalidateError, UsageError
+from pqvalidate.documents import free_text, parse_json, read_bytes, to_record
+from pqvalidate.errors import InputError, PqvalidateError, UsageError
 from pqvalidate.policy.book import BUILT_IN, profile_path
 from pqvalidate.policy.engine import PolicyName, PolicyVerdict
 from pqvalidate.policy.svr import properties, verify_verdict
@@ -72,7 +73,8 @@ def publish(
         key: signs everything but the root.
         terms: the time of signing and how long it is good.
         root_key: signs the root of a new catalogue (else ``key`` does), or renews the root of one that is there.
-        trust: whose certificates are believed; the first time compulsory, later the one that was published last.
+        trust: whose certificates are believed; the first time compulsory, later the one that was published last. One
+            that root keys have signed can be followed only by a version that they agreed to.
         profiles: profile files that are not built in and that verdicts were made under.
         with_site: make the pages for people, too.
 
@@ -116,14 +118,35 @@ def _publish(
 def _trust(made: Draft, given: Path | None) -> Path:
     """Return the trust file to verify with: the one given, else a copy of the one that the catalogue holds."""
     if given is not None:
-        load_trust(given)
-        return given
+        believe(given, format_time(made.terms.now))
     if made.holds(TRUST) is None:
-        raise UsageError("a new catalogue needs --trust: the trust file of the validators whose certificates it lists")
+        if given is None:
+            raise UsageError(
+                "a new catalogue needs --trust: the trust file of the validators whose certificates it lists"
+            )
+        return given
     data = open_catalogue(made.folder, moment=made.terms.now, anchor=Anchor()).read(TRUST)
+    if given is not None:
+        _refuse_going_back(data, f"{made.folder} ({TRUST})", given)
+        return given
     with tempfile.NamedTemporaryFile(prefix="trust-", suffix=".json", delete=False) as stream:
         stream.write(data)
     return Path(stream.name)
+
+
+def _refuse_going_back(old: bytes, place: str, given: Path) -> None:
+    """Refuse a trust file that does not follow the one that root keys have signed and the catalogue holds.
+
+    Raises:
+        InputError: it is unsigned, older, or not signed by enough root keys of the one before.
+
+    """
+    if not is_signed(old, place):
+        return
+    if not is_signed(read_bytes(given, "a trust file"), given):
+        problem = f"is unsigned, and the catalogue's present trust file, {place}, is signed by root keys"
+        raise InputError(given, "", problem, "Give a version that the same root key holders have signed")
+    refuse_unrelated(complete(parse_draft(old, Path(place))), load_signed(given))
 
 
 def _verified(path: Path, trust: Path, made: Draft) -> Statement:
@@ -224,14 +247,13 @@ def change_status(
     """
     if not (folder / "metadata" / "timestamp.json").is_file():
         raise UsageError(f"{folder} is no catalogue; make one with `pqvalidate publish`")
-    if not reason.strip() or len(reason) > 500:
-        raise UsageError("--reason needs a text of 1 to 500 characters: readers are told why")
+    reason = free_text(reason, "--reason")
     with draft(folder, key, None, terms) as made:
         for wanted in (name, *([superseded_by] if superseded_by else [])):
             if wanted not in histories(made.statuses):
                 raise UsageError(f"{wanted} is not in this catalogue")
         change = StatusChange(
-            certificate=name, status=status, since=format_time(terms.now), reason=reason.strip(),
+            certificate=name, status=status, since=format_time(terms.now), reason=reason,
             superseded_by=superseded_by,
         )  # fmt: skip
         made.commit(append(made.statuses, [change]))

@@ -14,6 +14,7 @@ from pqvalidate.catalogue.entries import Status
 from pqvalidate.catalogue.publishing import change_status
 from pqvalidate.catalogue.publishing import publish as publish_files
 from pqvalidate.catalogue.repository import Terms
+from pqvalidate.certificate.belief import pin_of
 from pqvalidate.certificate.keys import load_signing_key
 from pqvalidate.certificate.reading import read_unchecked
 from pqvalidate.certificate.verification import Verified
@@ -94,5 +95,5 @@ def _asking(given: argparse.Namespace, moment: datetime) -> Asking:
         folder=Path(given.catalogue), moment=moment, trust=Path(given.trust) if given.trust else None,
         root=Path(given.root) if given.root else None,
         longest=duration(given.max_staleness) if given.max_staleness else None,
-        memory=Path(given.state) if given.state else None,
+        memory=Path(given.state) if given.state else None, pin=pin_of(given),
     )  # fmt: skip

@@ -52,7 +52,7 @@ def believe(path: Path, moment: str, pin: Pin = NO_PIN) -> Belief:
 
     Raises:
         InputError: it is missing or malformed; it is not the one that is pinned, or older; too few of its root keys
-            have signed it; or it has expired.
+            have signed it; it has expired, or was made after ``moment``.
 
     """
     data = read_bytes(path, _WHAT)
@@ -67,15 +67,14 @@ def believe(path: Path, moment: str, pin: Pin = NO_PIN) -> Belief:
         if pin.version is not None:
             raise InputError(path, "", "is unsigned and has no version", "Use a trust file that root keys have signed")
         return Belief(validators=rows, rests_on=f"the trust file is unsigned{pinned}", pinned=bool(pin.sha256))
-    from pqvalidate.certificate.roots import complete, parse_draft  # noqa: PLC0415  (most trust files are not signed)
+    from pqvalidate.certificate.roots import complete, parse_draft, refuse_untimely  # noqa: PLC0415  (most trust files are not signed)
 
     found = complete(parse_draft(data, path))  # the bytes whose digest was compared
     body = found.body
     if pin.version is not None and body.version < pin.version:
         problem = f"is version {body.version}, older than version {pin.version} that is pinned (rollback)"
         raise InputError(path, "version", problem, "Ask the root key holders for the newest trust file")
-    if moment > body.expires:
-        raise InputError(path, "expires", f"expired on {body.expires}", "Ask the root key holders for the newest one")
+    refuse_untimely(found, moment)
     count = f"{len(found.signers)} of its {len(body.roots)} root keys"
     signed = f"version {body.version} of the trust file is signed by {count}"
     rows = (*body.validators, *body.roots)

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 MOST_BYTES = 16 * 1024 * 1024
 """Largest certificate file that is read; a realistic one has 30 to 300 kB."""
 
-_MOST_SIGNATURES = 16
+MOST_SIGNATURES = 64
+"""Most signatures that are read: two each by 16 old and 16 new root keys, when all of a trust file's change at once."""
+
 _WHAT = "a certificate that `pqvalidate certify` has written"
 _REMEDY = "Use the certificate as it was issued; ask the validator for it again"
 
@@ -41,7 +43,7 @@ class Envelope(Record, rename="camel"):
 
     payload: str
     payload_type: str
-    signatures: Annotated[tuple[SignatureLine, ...], Meta(max_length=_MOST_SIGNATURES)]
+    signatures: Annotated[tuple[SignatureLine, ...], Meta(max_length=MOST_SIGNATURES)]
 
 
 class OpenedEnvelope(Record):
@@ -147,6 +149,15 @@ def signed_by(envelope: OpenedEnvelope, validators: Sequence[TrustedValidator]) 
             if any(_valid(key, signature, message) for signature in envelope.signatures):
                 found.setdefault(validator.id, {}).setdefault(key.family, key)
     return found
+
+
+def without(envelope: OpenedEnvelope, signer: TrustedValidator) -> tuple[bytes, ...]:
+    """Return the signatures of an envelope that are by none of the keys of ``signer``, who is about to sign again."""
+    message = authenticated(envelope.payload, envelope.payload_type)
+    return tuple(
+        signature for signature in envelope.signatures
+        if not any(_valid(key, signature, message) for key in signer.keys)
+    )  # fmt: skip
 
 
 def _valid(key: TrustedKey, signature: bytes, message: bytes) -> bool:

@@ -34,7 +34,7 @@ from pqvalidate.certificate.predicate import (
 from pqvalidate.certificate.primitives import Family as Family  # noqa: PLC0414  (a name of this module, too)
 from pqvalidate.certificate.primitives import family_of, new_keys, pem, secret_key, sign_message, spki
 from pqvalidate.certificate.sealing import Sealed, open_secret, seal_secret
-from pqvalidate.documents import Record, parse_json, read_bytes, to_json, to_record
+from pqvalidate.documents import Record, free_text, parse_json, read_bytes, to_json, to_record
 from pqvalidate.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -159,9 +159,11 @@ def keygen(
     overwritten, and no secret is returned.
 
     Raises:
-        UsageError: one of the files exists, the folder cannot be written, or this OpenSSL has no ML-DSA.
+        UsageError: one of the files exists, the folder cannot be written, the name is no text to be signed
+            (``documents.free_text``), or this OpenSSL has no ML-DSA.
 
     """
+    name = free_text(name, "--name")
     private, trust = folder / _KEY_FILE, folder / _TRUST_FILE
     for path in (private, trust):
         if path.exists():

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from msgspec import Meta, field
 
-from pqvalidate.documents import Record
+from pqvalidate.documents import Record, is_unseen
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
@@ -356,16 +356,11 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
 
 
-# Control, format (bidirectional overrides among them), surrogate, line and paragraph separator: a signed text must
-# look on a screen as it reads in its bytes.
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
-
 def plain(text: str) -> str:
     """Return a text in Unicode normal form C, with what cannot be seen replaced by U+FFFD."""
     if text.isascii() and text.isprintable():
         return text
-    shown = "".join("\ufffd" if unicodedata.category(c) in _UNSEEN else c for c in text)
+    shown = "".join("\ufffd" if is_unseen(c) else c for c in text)
     return unicodedata.normalize("NFC", shown)
 
 

@@ -19,12 +19,14 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from pqvalidate.certificate.envelope import (
+    MOST_SIGNATURES,
     OpenedEnvelope,
     SignatureLine,
     envelope_json,
     parse_envelope,
     sign_lines,
     signed_by,
+    without,
 )
 from pqvalidate.certificate.keys import (
     SCHEMES,
@@ -34,7 +36,7 @@ from pqvalidate.certificate.keys import (
     refuse_wrong_role,
     wrong_role,
 )
-from pqvalidate.certificate.predicate import UtcTime, format_time, parse_time
+from pqvalidate.certificate.predicate import UtcTime, format_time, parse_time, plain, texts
 from pqvalidate.certificate.signing import Signer
 from pqvalidate.documents import Record, canonical, parse_json, read_bytes, to_record
 from pqvalidate.errors import InputError, UsageError
@@ -129,6 +131,10 @@ def parse_draft(data: bytes, path: Path) -> SignedTrust:
 
 def _check(body: TrustBody, path: Path) -> None:
     check_entries({"roots": body.roots, "validators": body.validators}, path)
+    for text in texts(msgspec.to_builtins(body)):
+        if plain(text) != text:  # root key holders read it on a screen before they sign
+            problem = f"the text {text[:80]!r} holds characters that cannot be seen, or in two ways"
+            raise InputError(path, "", problem, "Let its holder make a new entry with a name in visible letters")
     for index, row in enumerate(body.roots):
         problem = wrong_role(row, "trust files")
         if problem or sorted(key.family for key in row.keys) != sorted(SCHEMES) or row.revoked:
@@ -162,7 +168,7 @@ def refuse_unrelated(old: SignedTrust, new: SignedTrust) -> None:
 
     Raises:
         InputError: it is older (rollback), another file of the same version, or not signed by enough root keys of the
-            older one (TUF specification 1.0, section 5.3.4 and 5.3.5).
+            older one (TUF specification 1.0, section 5.3.4 and 5.3.5); or it was made before the older one.
 
     """
     was, now = old.body.version, new.body.version
@@ -174,11 +180,43 @@ def refuse_unrelated(old: SignedTrust, new: SignedTrust) -> None:
             problem = f"is another file of the same version {was} as {old.path}"
             raise InputError(new.path, "version", problem, "Ask the root key holders which one is theirs")
         return
+    if new.body.issued_at < old.body.issued_at:
+        problem = f"is {new.body.issued_at}, before that of version {was}, {old.body.issued_at}"
+        raise InputError(new.path, "issued_at", problem, "Let its makers check their clock and make it again")
     agreed = len(_signers(new.envelope, replace(new.body, roots=old.body.roots)))
     if agreed < old.body.threshold:
         problem = f"{agreed} root keys of version {was} have signed it, and {old.body.threshold} must"
         raise InputError(
             new.path, "signatures", problem, "Give the versions between them, too, or let the old roots sign"
+        )
+
+
+def is_signed(data: bytes, file: object) -> bool:
+    """Return whether a trust file is one of this kind; its signatures are not looked at.
+
+    Raises:
+        InputError: it is no JSON.
+
+    """
+    tree = parse_json(data, file, _WHAT)
+    return isinstance(tree, dict) and "payload" in tree
+
+
+def refuse_untimely(found: SignedTrust, moment: str) -> None:
+    """Refuse a trust file that had not been made yet, or had expired, at a moment (UTC to the second).
+
+    Raises:
+        InputError: so it is.
+
+    """
+    body = found.body
+    if body.issued_at > moment:
+        problem = f"was made on {body.issued_at}, after {moment}"
+        remedy = "Check the clock of this machine; for a day before, give the trust file of that day"
+        raise InputError(found.path, "issued_at", problem, remedy)
+    if moment > body.expires:
+        raise InputError(
+            found.path, "expires", f"expired on {body.expires}", "Ask the root key holders for the newest one"
         )
 
 
@@ -243,23 +281,33 @@ def revoke(old: SignedTrust, name: str, revocation: Revocation) -> tuple[Trusted
 def sign_body(body: TrustBody, signers: Sequence[Signer], earlier: OpenedEnvelope | None = None) -> bytes:
     """Return the trust file, signed by ``signers`` beside the signatures that it has.
 
+    Who signs again replaces the own signatures.
+
     Raises:
-        UsageError: a signer holds no root key.
+        UsageError: a signer holds no root key, or the file would carry more than 64 signatures.
 
     """
     payload = canonical(body)
-    lines = list(_lines(earlier)) if earlier is not None and earlier.payload == payload else []
-    known = {line.sig for line in lines}
+    kept = earlier if earlier is not None and earlier.payload == payload else None
+    lines: list[SignatureLine] = []
     for signer in signers:
         refuse_wrong_role(signer, "trust files")
-        lines += [line for line in sign_lines(payload, PAYLOAD_TYPE, signer) if line.sig not in known]
+        if kept is not None:
+            kept = replace(kept, signatures=without(kept, signer.public))
+        lines += sign_lines(payload, PAYLOAD_TYPE, signer)
+    lines = [*(_line(signature) for signature in (kept.signatures if kept else ())), *lines]
+    if len(lines) > MOST_SIGNATURES:
+        raise UsageError(
+            f"it would carry {len(lines)} signatures, and {MOST_SIGNATURES} are read at most; make the next version and"
+            " let only its own root keys and those before it sign"
+        )
     return envelope_json(payload, PAYLOAD_TYPE, lines)
 
 
-def _lines(envelope: OpenedEnvelope) -> tuple[SignatureLine, ...]:
+def _line(signature: bytes) -> SignatureLine:
     import base64  # noqa: PLC0415
 
-    return tuple(SignatureLine(sig=base64.b64encode(signature).decode()) for signature in envelope.signatures)
+    return SignatureLine(sig=base64.b64encode(signature).decode())
 
 
 def _expiry(now: datetime, days: int) -> str:

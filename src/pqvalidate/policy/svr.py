@@ -215,10 +215,12 @@ def _stamp_problem(path: Path, signer: TrustedValidator, stamp: Stamp | None) ->
 def _problem(statement: SvrStatement, signer: TrustedValidator, moment: str, artefacts: Sequence[Path]) -> str:
     """Return why a verdict with good signatures must not be relied on; empty if nothing speaks against it."""
     created = statement.predicate.time_created
-    if not signer.not_before <= created <= signer.not_after:
-        return f"key-period: the keys are trusted from {signer.not_before} to {signer.not_after}"
     if created > moment:
         return f"validity: it was made on {created}, after the time asked about"
+    # As for certificates: whoever finds a key after its end can write any date, so both times must lie in its period.
+    if not all(signer.not_before <= time <= signer.not_after for time in (created, moment)):
+        told = f"the keys are trusted from {signer.not_before} to {signer.not_after}"
+        return f"key-period: {told}; made {created}, asked about {moment}"
     strangers = [str(artefact) for artefact in artefacts if not _is_subject(artefact, statement)]
     return f"artefacts: not among the files judged: {', '.join(strangers)}" if strangers else ""
 

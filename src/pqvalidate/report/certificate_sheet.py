@@ -26,7 +26,8 @@ from pqvalidate.report.sheet import (
 )
 
 MOODS: dict[str, Mood] = {
-    "valid": "good", "invalid": "bad", "expired": "open", "pass": "good", "fail": "bad", "inconclusive": "open",
+    "valid": "good", "invalid": "bad", "expired": "open", "suspended": "bad", "withdrawn": "bad",
+    "superseded": "open", "pass": "good", "fail": "bad", "inconclusive": "open",
     "not-checked": "open", "conforms": "good", "does-not-conform": "bad", "undecided": "open",
 }  # fmt: skip
 SIGNATURE_RULES = ("payload-type", "classical-signature", "pq-signature", "same-validator", "named-validator")

@@ -20,12 +20,14 @@ from pqvalidate.certificate.roots import (
     load_signed,
     make_first,
     make_next,
+    parse_draft,
     read_draft,
     refuse_unrelated,
+    refuse_untimely,
     revoke,
     sign_body,
 )
-from pqvalidate.documents import read_bytes, to_json, write_atomically
+from pqvalidate.documents import free_text, read_bytes, to_json, write_atomically
 from pqvalidate.errors import InputError, UsageError
 from pqvalidate.roles.flags import ORGANISATIONS
 from pqvalidate.roles.naming import passphrase, signer
@@ -70,10 +72,9 @@ def _add(given: argparse.Namespace, now: datetime) -> str:
 
 def _revoke(given: argparse.Namespace, now: datetime) -> str:
     old = read_draft(Path(given.trust))
-    if not given.reason.strip():
-        raise UsageError("--reason needs a text")
+    reason = free_text(given.reason, "--reason")
     since = _day(given.since) if given.since else now
-    rows = revoke(old, given.id, Revocation(since=format_time(since), reason=given.reason.strip()))
+    rows = revoke(old, given.id, Revocation(since=format_time(since), reason=reason))
     return _written(given, make_next(old, now=now, days=given.days, validators=rows))
 
 
@@ -98,11 +99,13 @@ def _sign(given: argparse.Namespace, now: datetime) -> str:
     del now
     path = Path(given.trust)
     draft, who = read_draft(path), signer(given)
-    write_atomically(path, sign_body(draft.body, [who], draft.envelope))
+    data = sign_body(draft.body, [who], draft.envelope)
+    signed = parse_draft(data, path)  # as a reader will, before the old file is gone
+    write_atomically(path, data)
     note = ""
     if who.public.id not in {row.id for row in draft.body.roots}:
         note = "This key is none of its root keys; it counts only if it is one of the version before.\n"
-    return f"{_told(read_draft(path))}{note}"
+    return f"{_told(signed)}{note}"
 
 
 def _check(given: argparse.Namespace, now: datetime) -> str:
@@ -110,9 +113,7 @@ def _check(given: argparse.Namespace, now: datetime) -> str:
     for old, new in pairwise(found):
         refuse_unrelated(old, new)
     newest = found[-1]
-    if format_time(now) > newest.body.expires:
-        problem = f"expired on {newest.body.expires}"
-        raise InputError(newest.path, "expires", problem, "Ask the root key holders for the newest trust file")
+    refuse_untimely(newest, format_time(now))
     if given.format == "json":
         return to_json(describe(newest)).decode()
     steps = len(found) - 1
@@ -182,8 +183,10 @@ def _written(given: argparse.Namespace, body: TrustBody) -> str:
     secret: Any = passphrase(given) if given.key else None
     keys = [load_signing_key(Path(path), passphrase=secret) for path in given.key]
     out = Path(given.out)
-    write_new(out, sign_body(body, keys), mode=0o644)
-    return _told(read_draft(out))
+    data = sign_body(body, keys)
+    signed = parse_draft(data, out)
+    write_new(out, data, mode=0o644)
+    return _told(signed)
 
 
 def _told(found: SignedTrust) -> str:
