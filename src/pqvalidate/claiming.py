@@ -36,7 +36,7 @@ def check(given: argparse.Namespace, now: datetime) -> tuple[str, int]:
     return claims_text.FORMATS[given.format](report, given.lang), report.exit_code
 
 
-def of_file(file: str | None, bundle: Path, now: datetime) -> Stated:
+def of_file(file: str | None, bundle: Path, now: datetime, supersedes: str | None = None) -> Stated:
     """Check a claims file against the bundle that the certificate is about; without a file, nothing is claimed.
 
     Raises:
@@ -45,7 +45,9 @@ def of_file(file: str | None, bundle: Path, now: datetime) -> Stated:
 
     """
     if not file:
-        return Stated()
+        return Stated(supersedes=supersedes)
     evidence = read_evidence(bundle)
     report = assess(Path(file), now.date().isoformat(), of_evidence(evidence), evidence.facts_digest)
-    return Stated(claims=for_certificate(report), external_certificates=report.external_certificates)
+    return Stated(
+        claims=for_certificate(report), external_certificates=report.external_certificates, supersedes=supersedes
+    )

@@ -63,6 +63,8 @@ def parser() -> argparse.ArgumentParser:
     certify.add_argument("--claims", metavar="FILE",
                          help="claims file, or a manifest that names one, to check and to state")  # fmt: skip
     certify.add_argument("--service-life-until", metavar="DATE", help="last day of use that the verdict is asked for")
+    certify.add_argument("--supersedes", metavar="ID",
+                         help="identifier of the earlier certificate whose place this one takes")  # fmt: skip
     certify.add_argument("--valid-days", type=int, default=365, metavar="N", help="days of validity (default: 365)")
     verify = verb("verify", "verify a certificate or a signed policy verdict offline")
     _verify_flags(verify)

@@ -135,7 +135,7 @@ def certify(given: argparse.Namespace) -> int:
     judging.refuse_early(given.policy, given, _now())
     profiles, asked = judging.load(given.policy), judging.question(given, _now())
     judging.planned_files(Path(given.out), profiles)
-    stated = claiming.of_file(given.claims, Path(given.bundle), _now())
+    stated = claiming.of_file(given.claims, Path(given.bundle), _now(), given.supersedes)
     made = issue(Path(given.bundle), key, Path(given.out), now=_now(), valid_days=given.valid_days, stated=stated)
     _print(
         f"Certificate {made.id} written to {made.path}\n"

@@ -40,8 +40,9 @@ _DURATION = re.compile(r"(?P<number>[0-9]{1,5})(?P<unit>[hdw])")
 class StatusAnswer(Record):
     """What a catalogue says about a certificate at a moment.
 
-    ``catalogue_signed_at`` is when its owner last signed the whole; ``stale`` says why that is too long ago, and is
-    empty if it is not; ``anchored`` on what the trust in its root rests, and is empty if on nothing.
+    ``supersedes`` lists the certificates whose place it has taken. ``catalogue_signed_at`` is when its owner last
+    signed the whole; ``stale`` says why that is too long ago, and is empty if it is not; ``anchored`` on what the trust
+    in its root rests, and is empty if on nothing.
     """
 
     schema: Literal["pqvalidate/status-answer/1"]
@@ -54,6 +55,7 @@ class StatusAnswer(Record):
     stale: str
     anchored: str
     history: tuple[StatusChange, ...]
+    supersedes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -134,12 +136,14 @@ def status_of(name: str, asking: Asking) -> StatusAnswer:
 
 def _answer(found: Catalogue, name: str, asking: Asking, held: Verified | None) -> StatusAnswer:
     moment = format_time(asking.moment)
-    history = histories(found.statuses()).get(name, ())
+    listed = found.statuses()
+    history = histories(listed).get(name, ())
     status, why, successor = _status(found, name, history, moment, held)
     return StatusAnswer(
         schema="pqvalidate/status-answer/1", certificate=name, status=status, why=why, superseded_by=successor,
         as_of=moment, catalogue_signed_at=found.signed_at, stale=stale(found, asking.longest),
         anchored=found.anchored, history=history,
+        supersedes=tuple(line.change.certificate for line in listed.lines if line.change.superseded_by == name),
     )  # fmt: skip
 
 
@@ -168,9 +172,9 @@ def _at(history: tuple[StatusChange, ...], validity: Validity, moment: str) -> t
         by = f" by {change.superseded_by}" if change.superseded_by else ""
         return change.status, f"{by.strip()} since {change.since}: {change.reason}".strip(), change.superseded_by
     if moment > validity.not_after:
-        return "expired", f"on {validity.not_after}", ""
+        return "expired", f"it expired on {validity.not_after}", ""
     if moment < validity.not_before:
-        return "not-yet-valid", f"only from {validity.not_before}", ""
+        return "not-yet-valid", f"it is valid only from {validity.not_before}", ""
     later = history[-1]
     return "valid", f"at that time; {later.status} since {later.since}" if later is not change else "", ""
 

@@ -215,7 +215,9 @@ def stale(found: Catalogue, longest: timedelta | None) -> str:
     if longest is None:
         return f"its timestamp expired on {format_time(expires)}" if found.moment > expires else ""
     limit = parse_time(found.signed_at) + longest
-    return f"that is longer ago than {longest}" if found.moment > limit else ""
+    hours = int(longest.total_seconds()) // 3600
+    told = f"{hours // 24} days" if hours % 24 == 0 else f"{hours} hours"
+    return f"that is longer ago than {told}" if found.moment > limit else ""
 
 
 def state_of(found: Catalogue) -> State:

@@ -35,6 +35,8 @@ def add_verbs(verb: _Verb, verify: argparse.ArgumentParser) -> None:
     catalogue_flags(status, required=True)
     status.add_argument("--as-of", metavar="DATE", help="status at the end of this day (YYYY-MM-DD; default: now)")
     status.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    status.add_argument("--lang", choices=("en", "nl"), default="en",
+                        help="language of text (default: en); JSON is in English")  # fmt: skip
 
 
 def catalogue_flags(command: argparse.ArgumentParser, *, required: bool = False) -> None:
@@ -55,6 +57,8 @@ def _publish_flags(publish: argparse.ArgumentParser) -> None:
                          "the catalogue holds)")  # fmt: skip
     publish.add_argument("--root-key", metavar="KEYFILE", help="key of the root of a new catalogue (default: --key); "
                          "later: renew it and give the rest to --key")  # fmt: skip
+    publish.add_argument("--next-root-key", metavar="KEYFILE", help="key that takes the place of --root-key; both sign "
+                         "the new root, so that readers who trust the old one follow")  # fmt: skip
     publish.add_argument("--profile", action="append", default=[], metavar="FILE",
                          help="profile file of a verdict that is not built in; may be repeated")  # fmt: skip
     _key_flags(publish)

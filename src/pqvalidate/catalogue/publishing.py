@@ -7,7 +7,6 @@ not verified. Failed validations are published like others; what is withdrawn st
 from __future__ import annotations
 
 import importlib.util
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -17,10 +16,12 @@ from pathlib import Path
 
 from pqvalidate.catalogue.client import TRUST, Anchor, open_catalogue, sha256
 from pqvalidate.catalogue.entries import Entry, Status, StatusChange
-from pqvalidate.catalogue.reading import certificate_path, entries_of, verdict_paths
+from pqvalidate.catalogue.reading import certificate_path, entries_of, statement_in, verdict_paths
+from pqvalidate.catalogue.replacing import replaced
 from pqvalidate.catalogue.repository import Draft, Terms, draft
 from pqvalidate.catalogue.status import append, histories
 from pqvalidate.certificate.belief import believe
+from pqvalidate.certificate.issue import ID
 from pqvalidate.certificate.predicate import Statement, format_time
 from pqvalidate.certificate.roots import complete, is_signed, load_signed, parse_draft, refuse_unrelated
 from pqvalidate.certificate.signing import Signer
@@ -31,7 +32,6 @@ from pqvalidate.policy.book import BUILT_IN, profile_path
 from pqvalidate.policy.engine import PolicyName, PolicyVerdict
 from pqvalidate.policy.svr import properties, verify_verdict
 
-_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _WHAT = "a policy verdict that `pqvalidate certify --policy` has written"
 _PARTS = (".verdict.json", ".rules.json")
 TITLE = "Validation catalogue"
@@ -45,13 +45,19 @@ class RefusedError(PqvalidateError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What a publication did: identifiers that are new, those that were there, new verdicts, and when it was signed."""
+    """What a publication did: identifiers that are new, those that were there, new verdicts, and when it was signed.
+
+    ``marked`` says which earlier certificates are superseded by those that were published, ``unmarked`` which are not
+    and why.
+    """
 
     added: tuple[str, ...]
     present: tuple[str, ...]
     verdicts: int
     signed_at: str
     site: str
+    marked: tuple[str, ...] = ()
+    unmarked: tuple[str, ...] = ()
 
 
 def publish(
@@ -61,6 +67,7 @@ def publish(
     *,
     terms: Terms,
     root_key: Signer | None = None,
+    next_root_key: Signer | None = None,
     trust: Path | None = None,
     profiles: Sequence[Path] = (),
     with_site: bool = True,
@@ -73,6 +80,7 @@ def publish(
         key: signs everything but the root.
         terms: the time of signing and how long it is good.
         root_key: signs the root of a new catalogue (else ``key`` does), or renews the root of one that is there.
+        next_root_key: takes the place of ``root_key``; both sign the new root.
         trust: whose certificates are believed; the first time compulsory, later the one that was published last. One
             that root keys have signed can be followed only by a version that they agreed to.
         profiles: profile files that are not built in and that verdicts were made under.
@@ -83,7 +91,7 @@ def publish(
         RefusedCatalogueError, InputError, UsageError: as ``repository.draft``, or a file is malformed.
 
     """
-    with draft(folder, key, root_key, terms) as made:
+    with draft(folder, key, root_key, terms, next_root=next_root_key) as made:
         file = _trust(made, trust)
         try:
             return _publish(made, certificates, file, profiles, with_site=with_site)
@@ -99,10 +107,12 @@ def _publish(
     now = format_time(made.terms.now)
     added: dict[str, StatusChange] = {}
     present: list[str] = []
+    statements: dict[str, Statement] = {}
     verdicts = 0
     for path in certificates:
         statement = _verified(path, trust, made)
         name = statement.predicate.certificate.id
+        statements[name] = statement
         if name in known or name in added:
             present.append(name)
         else:
@@ -110,9 +120,24 @@ def _publish(
         _add_once(made, certificate_path(name), read_bytes(path, "a certificate"), path)
         verdicts += sum(_verdict(made, row, path, statement, trust, profiles) for row in _verdict_files(path))
     made.add(TRUST, read_bytes(trust, "a trust file"))
-    made.commit(append(made.statuses, added.values()))
+
+    def read(name: str) -> Statement:
+        return statements[name] if name in statements else _published(made, name)
+
+    listed, marked, unmarked = replaced(append(made.statuses, added.values()), statements, read, now)
+    made.commit(listed)
     site = _make_site(made.folder, made) if with_site else ""
-    return Published(added=tuple(added), present=tuple(present), verdicts=verdicts, signed_at=now, site=site)
+    return Published(
+        added=tuple(added), present=tuple(present), verdicts=verdicts, signed_at=now, site=site, marked=marked,
+        unmarked=unmarked,
+    )  # fmt: skip
+
+
+def _published(made: Draft, name: str) -> Statement:
+    """Return what a certificate says that was published before."""
+    path = certificate_path(name)
+    found = open_catalogue(made.folder, moment=made.terms.now, anchor=Anchor())
+    return statement_in(found.read(path), f"{made.folder} ({path})")
 
 
 def _trust(made: Draft, given: Path | None) -> Path:
@@ -154,7 +179,7 @@ def _verified(path: Path, trust: Path, made: Draft) -> Statement:
     if found.decision != "valid" or found.statement is None:
         raise RefusedError(f"{path} is not published, for it is {found.decision}: {'; '.join(found.reasons)}")
     name = found.statement.predicate.certificate.id
-    if not _ID.fullmatch(name):
+    if not ID.fullmatch(name):
         raise RefusedError(f"{path} is not published, for its identifier {name[:60]!r} cannot be part of a file name")
     return found.statement
 

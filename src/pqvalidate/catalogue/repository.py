@@ -176,20 +176,31 @@ class Draft:
 
 
 @contextmanager
-def draft(folder: Path, key: Signer, root_key: Signer | None, terms: Terms) -> Iterator[Draft]:
+def draft(
+    folder: Path, key: Signer, root_key: Signer | None, terms: Terms, *, next_root: Signer | None = None
+) -> Iterator[Draft]:
     """Open a catalogue for one change, or begin one; two changes at the same time wait for each other.
+
+    ``next_root`` takes the place of ``root_key``: both sign the next version of the root, so that whoever trusts the
+    old one follows (TUF specification 1.0, section 6.1).
 
     Raises:
         UsageError: the folder holds something else, the key has no role in this catalogue, or a period is senseless.
         RefusedCatalogueError, InputError: the catalogue as it stands does not hold.
 
     """
-    _check_terms(key, root_key, terms)
+    _check_terms(key, root_key, terms, next_root)
     _make(folder)
     _refuse_strangers(folder)
     with _locked(folder):
         begun = (folder / "metadata" / "timestamp.json").exists()
-        made = _continued(folder, key, root_key, terms) if begun else _begun(folder, key, root_key or key, terms)
+        if next_root and not begun:
+            raise UsageError("--next-root-key replaces the root key of a catalogue that is there; there is none yet")
+        made = (
+            _continued(folder, key, root_key, terms, next_root)
+            if begun
+            else _begun(folder, key, root_key or key, terms)
+        )
         try:
             yield made
         except BaseException:
@@ -204,6 +215,7 @@ def _begun(folder: Path, key: Signer, root_key: Signer, terms: Terms) -> Draft:
         _make(folder / "targets" / group)
     root = _blank(Root(expires=terms.now, consistent_snapshot=True))
     _give_root(root, key, root_key, terms)
+    roles.sign(root, root_key)
     keys = roles.public_keys(key.public)
     spread = SuccinctRoles([row.keyid for row in keys], roles.THRESHOLD, BIN_BITS, _PREFIX)
     targets = Targets(expires=terms.now)
@@ -222,7 +234,7 @@ def _blank(signed: T) -> Metadata[T]:
     return Metadata(signed)
 
 
-def _continued(folder: Path, key: Signer, root_key: Signer | None, terms: Terms) -> Draft:
+def _continued(folder: Path, key: Signer, root_key: Signer | None, terms: Terms, next_root: Signer | None) -> Draft:
     found = _opened(folder, root_key, terms)
     bins = {name: found.bin(name) for name in found.spread.get_roles()}
     changed: set[str] = set()
@@ -235,7 +247,7 @@ def _continued(folder: Path, key: Signer, root_key: Signer | None, terms: Terms)
         )
     root = found.root
     if root_key is not None:
-        _renew_root(root, key, root_key, terms)
+        _renew_root(root, key, root_key, terms, next_root)
     if not same:
         _hand_over(found, key)
         changed = set(bins)
@@ -272,12 +284,15 @@ def _opened(folder: Path, root_key: Signer | None, terms: Terms) -> Catalogue:
             raise
 
 
-def _renew_root(root: Metadata[Root], key: Signer, root_key: Signer, terms: Terms) -> None:
-    """Make the next version of the root: a new term, and the roles to the key that is given."""
+def _renew_root(root: Metadata[Root], key: Signer, root_key: Signer, terms: Terms, next_root: Signer | None) -> None:
+    """Make the next version of the root: a new term, the roles to the keys that are given."""
     own = set(root.signed.get_delegated_role("root").keyids)
     if own != {row.spki_sha256 for row in root_key.public.keys}:
         raise UsageError(f"the key of {root_key.public.name} is not the root key of this catalogue")
-    _give_root(root, key, root_key, terms)
+    if next_root and own == {row.spki_sha256 for row in next_root.public.keys}:
+        raise UsageError(f"the key of {next_root.public.name} is the root key of this catalogue already")
+    _give_root(root, key, next_root or root_key, terms)
+    roles.sign(root, root_key, *([next_root] if next_root else []))
 
 
 def _give_root(root: Metadata[Root], key: Signer, root_key: Signer, terms: Terms) -> None:
@@ -293,7 +308,6 @@ def _give_root(root: Metadata[Root], key: Signer, root_key: Signer, terms: Terms
     signed.expires = parse_time(root_key.public.not_after)
     if signed.expires <= terms.now:
         raise UsageError(f"the root key is trusted only until {root_key.public.not_after}; make a new one")
-    roles.sign(root, root_key)
 
 
 def _hand_over(found: Catalogue, key: Signer) -> None:
@@ -304,13 +318,16 @@ def _hand_over(found: Catalogue, key: Signer) -> None:
     found.targets.signed.delegations = Delegations({row.keyid: row for row in keys}, succinct_roles=spread)
 
 
-def _check_terms(key: Signer, root_key: Signer | None, terms: Terms) -> None:
+def _check_terms(key: Signer, root_key: Signer | None, terms: Terms, next_root: Signer | None) -> None:
+    if next_root and not root_key:
+        raise UsageError("--next-root-key needs --root-key, the present one: both sign the new root")
     if not 1 <= terms.valid_days <= 1826 or not 1 <= terms.timestamp_hours <= 24 * 366:
         raise UsageError("--valid-days goes from 1 to 1826, --timestamp-hours from 1 to 8784")
     refuse_wrong_role(key, "catalogue metadata")
-    refuse_wrong_role(root_key or key, "catalogue roots")
+    for holder in (root_key or key, next_root or root_key or key):
+        refuse_wrong_role(holder, "catalogue roots")
     moment = format_time(terms.now)
-    for holder in (key, *((root_key,) if root_key else ())):
+    for holder in (row for row in (key, root_key, next_root) if row):
         if not holder.public.not_before <= moment <= holder.public.not_after:
             raise UsageError(
                 f"the key of {holder.public.name} is trusted from {holder.public.not_before} to"

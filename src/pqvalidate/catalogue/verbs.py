@@ -14,9 +14,11 @@ from pqvalidate.catalogue.entries import Status
 from pqvalidate.catalogue.publishing import change_status
 from pqvalidate.catalogue.publishing import publish as publish_files
 from pqvalidate.catalogue.repository import Terms
+from pqvalidate.catalogue.status_page import page
 from pqvalidate.certificate.belief import pin_of
 from pqvalidate.certificate.keys import load_signing_key
 from pqvalidate.certificate.reading import read_unchecked
+from pqvalidate.certificate.signing import Signer
 from pqvalidate.certificate.verification import Verified
 from pqvalidate.documents import to_json
 from pqvalidate.roles.naming import passphrase, signer
@@ -26,11 +28,12 @@ def publish(given: argparse.Namespace, now: datetime) -> tuple[str, int]:
     """Publish certificates, or sign the catalogue afresh."""
     done = publish_files(
         [Path(path) for path in given.certificate], Path(given.catalogue), signer(given), terms=_terms(given, now),
-        root_key=load_signing_key(Path(given.root_key), passphrase=passphrase(given)) if given.root_key else None,
+        root_key=_root_key(given.root_key, given), next_root_key=_root_key(given.next_root_key, given),
         trust=Path(given.trust) if given.trust else None, profiles=[Path(path) for path in given.profile],
     )  # fmt: skip
     lines = [f"{name} published" for name in done.added]
     lines += [f"{name} was published before" for name in done.present]
+    lines += [*done.marked, *done.unmarked]
     lines += [f"{done.verdicts} new policy verdict{'' if done.verdicts == 1 else 's'}"]
     lines += [f"{given.catalogue} signed on {done.signed_at}, good for {given.timestamp_hours} hours"]
     lines += [f"Pages: {done.site}"] if done.site else []
@@ -55,7 +58,7 @@ def status(given: argparse.Namespace, moment: datetime) -> tuple[str, int]:
     file = Path(given.certificate)
     name = read_unchecked(file).predicate.certificate.id if file.is_file() else given.certificate
     answer = status_of(name, _asking(given, moment))
-    return (to_json(answer).decode() if given.format == "json" else _page(answer)), answer.exit_code
+    return (to_json(answer).decode() if given.format == "json" else page(answer, given.lang)), answer.exit_code
 
 
 def checked(given: argparse.Namespace, verified: Verified, moment: datetime) -> tuple[Verified, StatusAnswer | None]:
@@ -70,20 +73,11 @@ def shown(given: argparse.Namespace, printed: str | bytes, answer: StatusAnswer 
     if given.format == "json":
         tree: dict[str, Any] = msgspec.json.decode(printed)
         return to_json(tree | {"catalogue": answer}).decode()
-    return f"{printed}\n{_page(answer)}"
+    return f"{printed}\n{page(answer, given.lang)}"
 
 
-def _page(answer: StatusAnswer) -> str:
-    lines = [
-        f"Status of {answer.certificate}: {answer.status.upper()}{f' ({answer.why})' if answer.why else ''}",
-        f"  status as of {answer.catalogue_signed_at}, when the catalogue was last signed; asked for {answer.as_of}",
-        f"  root         {answer.anchored or 'NOT CHECKED against anything that you trust; give --trust or --root'}",
-    ]
-    lines += [f"  TOO OLD      {answer.stale}; get a newer copy of the catalogue"] if answer.stale else []
-    for row in answer.history:
-        by = f" by {row.superseded_by}" if row.superseded_by else ""
-        lines.append(f"  {row.since} {row.status}{by}{f': {row.reason}' if row.reason else ''}")
-    return "\n".join(lines) + "\n"
+def _root_key(file: str | None, given: argparse.Namespace) -> Signer | None:
+    return load_signing_key(Path(file), passphrase=passphrase(given)) if file else None
 
 
 def _terms(given: argparse.Namespace, now: datetime) -> Terms:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +31,9 @@ from pqvalidate.evidence import CaseRecord, Evidence, summarise
 from pqvalidate.shards import ShardRecord
 from pqvalidate.shards import result as in_shards
 
+ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+"""Identifiers of certificates that can be published, for they become part of a file name."""
+
 _REMEDY = "Use the bundle as `pqvalidate run` wrote it"
 
 
@@ -46,10 +50,14 @@ class CertificateFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stated:
-    """What a certificate states beside what a bundle shows: claims, and certificates of other schemes."""
+    """What a certificate states beside what a bundle shows: claims, certificates of other schemes, what it replaces.
+
+    ``supersedes`` is the identifier of an earlier certificate of the same validator and product.
+    """
 
     claims: tuple[Claim, ...] = ()
     external_certificates: tuple[ExternalCertificate, ...] = ()
+    supersedes: str | None = None
 
 
 def certify(
@@ -70,11 +78,14 @@ def certify(
 
     Raises:
         InputError: the bundle is missing, interrupted, malformed, or its parts contradict each other.
-        UsageError: ``out`` exists or cannot be written, or the key is not trusted for the whole validity,
-            or not for certificates.
+        UsageError: ``out`` exists or cannot be written, the key is not trusted for the whole validity,
+            or not for certificates, or what it replaces is no identifier.
 
     """
     refuse_wrong_role(key, "certificates")
+    supersedes = stated.supersedes if stated else None
+    if supersedes is not None and not ID.fullmatch(supersedes):
+        raise UsageError(f"--supersedes {supersedes[:60]!r} is no identifier of a certificate such as PQV-2026-0a1b2c")
     if out.exists():
         raise UsageError(f"{out} exists and is never overwritten; choose another --out")
     evidence = _checked(bundle)
@@ -89,6 +100,7 @@ def certify(
         materials=_materials(bundle),
         claims=stated.claims if stated else (),
         external_certificates=stated.external_certificates if stated else (),
+        supersedes=supersedes,
     )
     statement = to_record(tree, Statement, bundle / "evidence.json", _REMEDY)
     wrong = problems(statement)

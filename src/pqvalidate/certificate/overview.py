@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET, UnsetType
+
 from pqvalidate.certificate.predicate import (
     Algorithm,
     CheckResult,
@@ -34,7 +36,10 @@ class SetResult(Record):
 
 
 class Contents(Record):
-    """What a certificate says; only ever filled from bytes whose signatures are good."""
+    """What a certificate says; only ever filled from bytes whose signatures are good.
+
+    ``supersedes`` is there only if the certificate takes the place of another.
+    """
 
     id: str
     status_uri: str | None
@@ -68,6 +73,7 @@ class Contents(Record):
     disclaimer_nl: str
     claims: tuple[Claim, ...] = ()
     external_certificates: tuple[ExternalCertificate, ...] = ()
+    supersedes: str | UnsetType = UNSET
 
 
 class Page(Record):
@@ -136,6 +142,7 @@ def _contents(statement: Statement) -> Contents:
         # Claims of conformance and timing (with a slash) stand with the results.
         claims=tuple(claim for claim in body.claims if "/" not in claim.id),
         external_certificates=body.external_certificates,
+        supersedes=UNSET if body.certificate.supersedes is None else body.certificate.supersedes,
     )
 
 

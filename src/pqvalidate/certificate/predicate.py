@@ -68,7 +68,7 @@ class SubjectFile(_Part):
 
 
 class CertificateId(_Part):
-    """Which certificate this is; ``status_uri`` and ``supersedes`` are null until a catalogue lists it."""
+    """Which certificate this is; ``supersedes`` an earlier one whose place it takes; ``status_uri`` is null."""
 
     id: Name
     kind: Literal["validation"]

@@ -64,6 +64,7 @@ def build_statement(
     materials: Sequence[Material] = (),
     claims: Sequence[Claim] = (),
     external_certificates: Sequence[ExternalCertificate] = (),
+    supersedes: str | None = None,
 ) -> dict[str, Any]:
     """Return the in-toto statement about the tested files, as a JSON value whose RFC 8785 bytes are to be signed.
 
@@ -79,6 +80,7 @@ def build_statement(
         materials: files of the evidence, by digest.
         claims: claims of the registry with their statuses, beside those of conformance and timing.
         external_certificates: certificates of other schemes, as somebody looked them up.
+        supersedes: identifier of an earlier certificate of this product whose place this one takes.
 
     Raises:
         UsageError: the days are out of range, a time is none, or a parameter set is unknown to this version.
@@ -90,7 +92,11 @@ def build_statement(
     predicate = Predicate(
         schema_version=SCHEMA_VERSION,
         certificate=CertificateId(
-            id=cert_id, kind="validation", supersedes=None, status_uri=None, assurance_statement="test-evidence-only"
+            id=cert_id,
+            kind="validation",
+            supersedes=supersedes,
+            status_uri=None,
+            assurance_statement="test-evidence-only",
         ),
         validity=_validity(issued_at, valid_days),
         validator=validator,

@@ -108,6 +108,8 @@ def _identity(page: CertificatePage, says: Contents, say: Messages) -> Iterator[
     yield say("validator"), f"{says.validator} ({say(says.validator_role)}; {relation})"
     yield say("valid until"), says.not_after
     yield say("issued"), says.issued_at
+    if says.supersedes:
+        yield say("replaces"), says.supersedes
     yield from identity.scope(says.results, say)
     yield from ((say("condition of use"), recorded(say, condition)) for condition in says.conditions_of_use)
     yield say("your files"), _matches(page, say)

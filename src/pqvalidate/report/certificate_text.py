@@ -85,6 +85,8 @@ def _identity(page: Page, says: Contents, say: Messages) -> None:
     valid = say("{begin} to {end}", begin=says.not_before, end=says.not_after)
     page.labelled(say("valid"), valid, at=_LABEL)
     page.labelled(say("issued"), f"{says.issued_at}, {say('certificate')} {says.id}", at=_LABEL)
+    if says.supersedes:
+        page.labelled(say("replaces"), says.supersedes, at=_LABEL)
     relation = say("vendor relation {relation}", relation=say(says.vendor_relation))
     relation = f"{say(says.validator_role)}; {relation}"
     page.labelled(say("validator"), f"{says.validator} ({relation})", at=_LABEL)
