@@ -244,9 +244,11 @@ def of_run(evidence: Evidence, given: argparse.Namespace, folder: Path, now: dat
 
 
 def beside(printed: str, report: PolicyReport, given: argparse.Namespace) -> str:
-    """Return the report of a run with the verdict under its policy: one JSON document, or a page behind the other."""
+    """Return the report of a run with the verdict under its policy: one document, or one page behind the other."""
     if given.format == "json":
         return _document(msgspec.json.decode(printed) | {"policy_verdict": report.policies[0].verdict})
+    if given.format == "html":
+        return papers.run_html(printed, report, given.lang)
     return f"{printed}\n{page(report, given)}" if given.format in {"text", "markdown"} else printed
 
 

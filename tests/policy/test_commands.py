@@ -114,6 +114,19 @@ def test_a_run_is_judged_under_the_policy_that_it_names(tmp_path: Path) -> None:
     assert not (tmp_path / "more").exists()
 
 
+@pytest.mark.parametrize("lang", ["en", "nl"])
+def test_the_html_report_of_a_run_shows_the_rules_of_the_policy_that_it_names(tmp_path: Path, lang: str) -> None:
+    words = ("run", "ml-kem-rs", "--depth", "quick", "--seed", "5eed", "--only", "ml-kem/version", "--format", "html")
+    named = ("--policy", "cnsa-2.0", "--lang", lang, "--out", tmp_path / "run")
+    page = succeeded(*words, *named, cwd=tmp_path, code=1).stdout
+    _, behind = page.split({"en": "<h2>Policies</h2>", "nl": "<h2>Beleid</h2>"}[lang])
+    for _, rule in load_profile("cnsa-2.0").rules:
+        assert rule.id in behind
+    assert load_profile("cnsa-2.0").sha256[:8] in behind
+    assert behind.count("</main>") == page.count("</main>") == 1
+    assert page.rstrip().endswith("</html>")
+
+
 def test_a_waiver_in_a_dossier_is_applied(openssl: Path, tmp_path: Path) -> None:
     artefact = json.loads((openssl / "evidence.json").read_text("utf-8"))["facts"]["subject"]["artefacts"][0]["sha256"]
     dossier = tmp_path / "dossier.toml"

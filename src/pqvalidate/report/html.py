@@ -21,7 +21,7 @@ from pqvalidate.certificate.overview import Page as CertificatePage
 from pqvalidate.report import claim_lines, gaps, identity, model, plots, qr, words
 from pqvalidate.report.certificate_sheet import signatures_good, status_of
 from pqvalidate.report.messages import Language, Messages
-from pqvalidate.report.sheet import Sheet
+from pqvalidate.report.sheet import Block, Sheet
 
 Rows = list[tuple[str, tuple[str, ...], str]]
 
@@ -65,6 +65,13 @@ def certificate(page: CertificatePage, *, lang: Language = "en") -> str:
 def sheet(of: Sheet) -> str:
     """Return a sheet as one HTML page."""
     return _page("sheet.html.j2", Messages(of.lang), sheet=of)
+
+
+def with_blocks(page: str, blocks: Sequence[Block], lang: Language) -> str:
+    """Return a page of ours with blocks of a sheet behind what it says."""
+    # Whatever others wrote is escaped, so that this tag is ours alone.
+    before, end, after = page.rpartition("</main>")
+    return f"{before}{_page('judgement.html.j2', Messages(lang), blocks=blocks)}{end}{after}"
 
 
 def _gaps(says: Contents) -> dict[str, Rows]:

@@ -57,6 +57,16 @@ def of_report(report: PolicyReport, form: PaperFormat, lang: Language, document:
     return pdf.render(sheet, attached=document, name="judgement.json") if form == "pdf" else _page(sheet)
 
 
+def run_html(printed: str, report: PolicyReport, lang: Language) -> str:
+    """Return the report of a run as HTML with the judgement of it behind: the policies, the sets, every rule."""
+    from pqvalidate.report import policy_sheet  # noqa: PLC0415  (loaded when used)
+    from pqvalidate.report.html import with_blocks  # noqa: PLC0415  (the template engine is loaded for HTML only)
+    from pqvalidate.report.messages import Messages  # noqa: PLC0415
+
+    say = Messages(lang)
+    return with_blocks(printed, [*policy_sheet.policies(report, say), *policy_sheet.rules(report, say)], lang)
+
+
 def _page(sheet: Sheet) -> str:
     from pqvalidate.report.html import sheet as show  # noqa: PLC0415  (the template engine is loaded for HTML only)
 
