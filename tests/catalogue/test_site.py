@@ -21,7 +21,19 @@ from pqvalidate.certificate.envelope import read_envelope
 from pqvalidate.certificate.predicate import Statement
 from pqvalidate.errors import InputError, UsageError
 from pqvalidate.policy.engine import PolicyVerdict
-from tests.catalogue.site_entries import AS_OF, FORMULA, HOSTILE, benchmark, entry, hostile, named, timed, varied
+from tests.catalogue.site_entries import (
+    AS_OF,
+    FORMULA,
+    HOSTILE,
+    benchmark,
+    entry,
+    hostile,
+    issued,
+    named,
+    of_product,
+    timed,
+    varied,
+)
 from tests.cli.command import succeeded
 from tests.report.pages import Reader
 
@@ -188,6 +200,21 @@ def test_a_product_in_two_versions_has_a_page_of_what_differs(built: Path) -> No
     assert "product: version 0.9" in shown
     assert "product: result of the tests tests inconclusive tests passed" in shown
     assert "policy decision: nl-gov-baseline undecided conforms" in shown
+
+
+def test_the_newest_version_is_compared_with_every_earlier_one(tmp_path: Path) -> None:
+    found = [
+        issued(of_product(entry("mlkem", f"PQV-{number}"), version=f"{number}.0"), f"2026-11-0{number}T08:00:00Z")
+        for number in (1, 2, 3, 4)
+    ]
+    site.build(found, tmp_path / "site", title="t", as_of=AS_OF)
+    (page,) = (tmp_path / "site" / "en" / "product").glob("*.html")
+    heads = [row.text for row in Reader(page.read_text(encoding="utf-8")).named("h2")]
+    assert heads == [
+        f"From {old}.0 (PQV-{old}) to {new}.0 (PQV-{new})" for new, old in ((4, 3), (4, 2), (4, 1), (3, 2), (2, 1))
+    ]
+    shown = " ".join(text(tmp_path / "site", f"en/product/{page.name}").split())
+    assert shown.count("product: version 1.0 4.0") == 1
 
 
 def test_the_downloads_hold_every_entry(built: Path) -> None:

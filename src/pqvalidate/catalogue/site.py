@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -170,7 +169,7 @@ class _Site:
         )  # fmt: skip
 
     def _product(self, key: tuple[str, str], rows: Sequence[Item]) -> None:
-        steps = [(new, old, site_products.differences(old, new, self.say, self.said)) for new, old in pairwise(rows)]
+        steps = list(site_products.steps(rows, self.say, self.said))
         self._page(
             f"product/{site_view.product_slug(key)}.html", "product.html.j2", vendor=key[0], product=key[1],
             rows=rows, steps=steps,

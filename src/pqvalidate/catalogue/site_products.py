@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pqvalidate.catalogue.site_view import Item
 from pqvalidate.certificate.predicate import Predicate
@@ -30,9 +31,20 @@ def versions(items: Sequence[Item]) -> dict[tuple[str, str], list[Item]]:
     return found
 
 
-def differences(old: Item, new: Item, say: Messages, said: dict[str, dict[str, str]]) -> list[Difference]:
-    """Return what differs between two certificates of a product, each fact as (part, name, before, after)."""
-    before, after = dict(_facts(old, say, said)), dict(_facts(new, say, said))
+def steps(
+    rows: Sequence[Item], say: Messages, said: dict[str, dict[str, str]]
+) -> Iterator[tuple[Item, Item, list[Difference]]]:
+    """Yield (new, old, what differs): the newest beside every earlier one, then each earlier one beside the one before.
+
+    ``rows`` are the certificates of one product, newest first. Whoever holds any of them sees what the newest changes.
+    """
+    facts = [dict(_facts(row, say, said)) for row in rows]
+    first, *others = range(len(rows))
+    for new, old in (*((first, other) for other in others), *pairwise(others)):
+        yield rows[new], rows[old], _differences(facts[old], facts[new])
+
+
+def _differences(before: dict[tuple[str, str], str], after: dict[tuple[str, str], str]) -> list[Difference]:
     names = dict.fromkeys((*before, *after))
     return [
         Difference(part=part, what=what, before=before.get((part, what), ""), after=after.get((part, what), ""))
