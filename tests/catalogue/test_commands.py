@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pqvalidate.certificate.reading import read_unchecked
 from tests.catalogue import bench as module
 from tests.catalogue.bench import Bench, make
 from tests.cli.command import document, environment, pqvalidate, succeeded, with_planted
@@ -87,3 +88,45 @@ def test_folders_and_identifiers_that_are_none_are_refused(today: Bench, tmp_pat
     change = ("--catalogue", tmp_path, "--key", key, "--reason", "x")
     assert "is no catalogue" in succeeded("withdraw", "PQV-1", *change, code=2).stderr
     assert "NOT CHECKED" in succeeded("status", "PQV-1", "--catalogue", today.folder, code=3).stdout
+
+
+def test_what_a_certificate_replaces_is_marked_and_told_in_dutch_on_the_command_line(today: Bench) -> None:
+    old = read_unchecked(today.lab.certificate).predicate.certificate.id
+    key, out = today.lab.keys.signing_key, today.place / "next.json"
+    made = succeeded("certify", today.lab.folder / "bundle", "--key", key, "--out", out, "--supersedes", old).stdout
+    new = made.split()[1]
+    folder = today.place / "superseding"
+    sign = ("--catalogue", folder, "--key", today.owner.folder / "signing-key.json")
+    done = succeeded("publish", today.lab.certificate, out, "--trust", today.lab.keys.trust, *sign).stdout
+    assert f"{old} is superseded by {new}\n" in done
+    root = ("--root", folder / "metadata" / "1.root.json", "--lang", "nl")
+    told = succeeded("status", old, "--catalogue", folder, *root, code=1).stdout
+    assert told.startswith(f"Status van {old}: VERVANGEN (door {new} sinds ")
+    assert f"{new} is uitgegeven om de plaats ervan in te nemen" in told
+    assert f"  vervangt     {old}\n" in succeeded("status", out, "--catalogue", folder, *root).stdout
+    verify = ("verify", today.lab.certificate, "--trust", today.lab.keys.trust, "--catalogue", folder)
+    page = succeeded(*verify, *root, code=1).stdout
+    assert page.startswith("Certificaat VERVANGEN")
+    assert f"Status van {old}: VERVANGEN" in page
+
+
+def test_root_keys_with_passphrases_of_their_own_change_on_the_command_line(today: Bench) -> None:
+    place, folder = today.place, today.place / "rotating"
+    for name in ("old", "new"):
+        secret = place / f"{name}.pass"
+        secret.touch(mode=0o600)
+        secret.write_text(f"{name} and long enough\n")
+        succeeded("keygen", "--out", place / f"{name}-root", "--role", "root", "--name", f"the {name} root",
+                  "--passphrase-file", secret)  # fmt: skip
+    old = ("--root-key", place / "old-root" / "signing-key.json", "--root-passphrase-file", place / "old.pass")
+    sign = ("publish", "--catalogue", folder, "--key", today.owner.folder / "signing-key.json", *old)
+    succeeded(*sign, today.lab.certificate, "--trust", today.lab.keys.trust)
+    rotate = (*sign, "--next-root-key", place / "new-root" / "signing-key.json")
+    assert "the passphrase is wrong" in succeeded(*rotate, code=4).stderr
+    succeeded(*rotate, "--root-passphrase-file", place / "new.pass")
+    asked = ("status", today.lab.certificate, "--catalogue", folder)
+    for reader in (("--root", folder / "metadata" / "1.root.json"), ("--trust", place / "new-root" / "trust.json")):
+        assert ": VALID" in succeeded(*asked, *reader).stdout
+    assert "root keys of the new root" in succeeded(*asked, "--trust", place / "new-root" / "trust.json").stdout
+    wrong = ("--trust", place / "new-root" / "trust.json", "--trust-sha256", "0" * 64)
+    assert "is pinned" in succeeded(*asked, *wrong, code=4).stderr

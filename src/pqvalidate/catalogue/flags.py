@@ -59,6 +59,9 @@ def _publish_flags(publish: argparse.ArgumentParser) -> None:
                          "later: renew it and give the rest to --key")  # fmt: skip
     publish.add_argument("--next-root-key", metavar="KEYFILE", help="key that takes the place of --root-key; both sign "
                          "the new root, so that readers who trust the old one follow")  # fmt: skip
+    publish.add_argument("--root-passphrase-file", action="append", default=[], metavar="FILE",
+                         help="open --root-key with the first line of this file (default: as --key); given twice, the "
+                         "second opens --next-root-key")  # fmt: skip
     publish.add_argument("--profile", action="append", default=[], metavar="FILE",
                          help="profile file of a verdict that is not built in; may be repeated")  # fmt: skip
     _key_flags(publish)

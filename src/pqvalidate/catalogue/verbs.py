@@ -21,14 +21,14 @@ from pqvalidate.certificate.reading import read_unchecked
 from pqvalidate.certificate.signing import Signer
 from pqvalidate.certificate.verification import Verified
 from pqvalidate.documents import to_json
-from pqvalidate.roles.naming import passphrase, signer
+from pqvalidate.roles.naming import from_file, passphrase, signer
 
 
 def publish(given: argparse.Namespace, now: datetime) -> tuple[str, int]:
     """Publish certificates, or sign the catalogue afresh."""
     done = publish_files(
         [Path(path) for path in given.certificate], Path(given.catalogue), signer(given), terms=_terms(given, now),
-        root_key=_root_key(given.root_key, given), next_root_key=_root_key(given.next_root_key, given),
+        root_key=_root_key(given.root_key, given, 0), next_root_key=_root_key(given.next_root_key, given, -1),
         trust=Path(given.trust) if given.trust else None, profiles=[Path(path) for path in given.profile],
     )  # fmt: skip
     lines = [f"{name} published" for name in done.added]
@@ -76,8 +76,12 @@ def shown(given: argparse.Namespace, printed: str | bytes, answer: StatusAnswer 
     return f"{printed}\n{page(answer, given.lang)}"
 
 
-def _root_key(file: str | None, given: argparse.Namespace) -> Signer | None:
-    return load_signing_key(Path(file), passphrase=passphrase(given)) if file else None
+def _root_key(file: str | None, given: argparse.Namespace, place: int) -> Signer | None:
+    """Return the root key in a file; with which of the passphrases for root keys it is opened, if there are any."""
+    if not file:
+        return None
+    files = given.root_passphrase_file
+    return load_signing_key(Path(file), passphrase=from_file(Path(files[place])) if files else passphrase(given))
 
 
 def _terms(given: argparse.Namespace, now: datetime) -> Terms:

@@ -52,7 +52,7 @@ def passphrase(given: argparse.Namespace, *, new: bool = False) -> bytes | None:
 
     """
     if given.passphrase_file:
-        found = _from_file(Path(given.passphrase_file))
+        found = from_file(Path(given.passphrase_file))
     elif given.passphrase_prompt:
         found = _typed(twice=new)
     else:
@@ -62,7 +62,13 @@ def passphrase(given: argparse.Namespace, *, new: bool = False) -> bytes | None:
     return found
 
 
-def _from_file(path: Path) -> bytes:
+def from_file(path: Path) -> bytes:
+    """Return the first line of a file as a passphrase.
+
+    Raises:
+        InputError: it cannot be read, others may read it, or its first line is empty.
+
+    """
     what = "a file with a passphrase in its first line"
     data = read_bytes(path, what)
     refuse_readable(path, "passphrase")
