@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from pqvalidate.adapters.compiling import compiled
+from pqvalidate.adapters.fenced import Fence
 from pqvalidate.adapters.interface import Call, Fault, Ok, Reply
 from pqvalidate.adapters.process import ChildProcess
-from pqvalidate.adapters.session import Session
+from pqvalidate.adapters.session import Session, Target
 from pqvalidate.adapters.sites import place
 from pqvalidate.algorithms import lengths
 from pqvalidate.errors import AttachError
@@ -74,7 +75,7 @@ def traced(session: Session, call: Call) -> Reply:
     why = "the library has no such function"
     for row in rows:
         try:
-            return Ok(_compared(settings["library"], row, call))
+            return Ok(_compared(session.target, row, call))
         except (TraceError, AttachError, OSError) as error:
             why = str(error)
             if _NO_SYMBOL not in why:
@@ -82,14 +83,18 @@ def traced(session: Session, call: Call) -> Reply:
     return Fault("exception", f"under lackey: {why}")
 
 
-def _compared(library: str, row: Mapping[str, Any], call: Call) -> dict[str, Any]:
+def _compared(target: Target, row: Mapping[str, Any], call: Call) -> dict[str, Any]:
     first, *others = call.inputs["calls"]
-    with tempfile.TemporaryDirectory(prefix="pqvalidate-trace-") as name:
+    library, program = target.settings["library"], compiled("tracing.c")
+    with (
+        tempfile.TemporaryDirectory(prefix="pqvalidate-trace-") as name,
+        Fence(target.sandbox, reads=[program.parent, Path(name)]) as fence,
+    ):
         arguments = Path(name) / "arguments"
 
         def trace(inputs: Mapping[str, bytes]) -> Trace:
             arguments.write_bytes(arguments_file(row["arguments"], inputs, lengths(call.parameter_set)))
-            made = _trace(library, row["symbol"], arguments)
+            made = _trace(fence, [str(program), library, row["symbol"], str(arguments)])
             if not _SUCCEEDED[row["returns"]](made.status) or not made.output.strip("0"):
                 raise TraceError(f"{row['symbol']} returned {made.status} or made no output, so it refused a key")
             return made
@@ -132,14 +137,10 @@ def arguments_file(words: Sequence[str], inputs: Mapping[str, bytes], sizes: Map
     return "\n".join([*lines, ".", ""]).encode() + b"".join(content)
 
 
-def _trace(library: str, symbol: str, arguments: Path) -> Trace:
-    program = compiled("tracing.c")
-    command = [
-        *_same_addresses(), "valgrind", "--quiet", "--tool=lackey", "--trace-mem=yes", "--log-fd=1", str(program),
-        library, symbol, str(arguments),
-    ]  # fmt: skip
+def _trace(fence: Fence, program: Sequence[str]) -> Trace:
+    tool = ("valgrind", "--quiet", "--vgdb=no", "--tool=lackey", "--trace-mem=yes", "--log-fd=1")
     # Variables lie on the stack, and valgrind names our own mark at random; it has the same length every time.
-    child = ChildProcess(command, {}, pipes=True)
+    child = ChildProcess(fence.words([*_same_addresses(), *tool, *program]), {}, pipes=True)
     try:
         return _read(child)
     finally:

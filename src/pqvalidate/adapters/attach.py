@@ -10,6 +10,7 @@ from typing import Any, Self, cast
 import pqvalidate.vendors as built_in
 from pqvalidate.adapters.artefacts import artefact_of, artefacts_of, command_files, library_file, module_file
 from pqvalidate.adapters.c_abi_plan import bridge_symbols
+from pqvalidate.adapters.fenced import under_valgrind
 from pqvalidate.adapters.harness import HarnessSession, Program
 from pqvalidate.adapters.interface import (
     Call,
@@ -108,6 +109,8 @@ class Implementation:
             self.operations = {name: self._offered(hello, name, probe=probe) for name in sets}
             for name in manifest.claims.timing:
                 self.operations[name] |= self._ways_to_measure(name)
+            watched = any("env:taint" in offered for offered in self.operations.values())
+            self._watched = under_valgrind(self._session.target.sandbox) if watched else ""
             refusals = tuple(f"{name}: the adapter refuses it: {why}" for name, why in hello["refused"].items())
             product = manifest.product
             if said := _other_version(product.version, hello["version"]):
@@ -146,7 +149,8 @@ class Implementation:
     @property
     def sandbox(self) -> tuple[str, ...]:
         """What kept the implementation apart while it ran, as the circumstances of a run name it."""
-        return ("process", "session", "scrubbed-environment", *self._session.hello["limits"])
+        usual = ("process", "session", "scrubbed-environment", *self._session.hello["limits"])
+        return (*usual, self._watched) if self._watched else usual
 
     def ask(self, calls: Sequence[Call], most_losses: int | None = None) -> list[Reply]:
         """Make calls in order; one reply each: Ok, Rejected or Fault. Nothing that vendor code does raises here.

@@ -1,9 +1,9 @@
 """Instructions that each call of a C function executes, counted by valgrind's callgrind in a worker of its own.
 
 Counts do not depend on the load of the machine: one call with the same inputs counts the same every time. The worker
-is the usual one; only the sandbox is left out, which valgrind does not survive, and time limits are longer. Divisions
-that were executed are told as well, by their place in the library (``objdump``): their duration depends on the
-operands on many processors, which no count shows.
+is the usual one; its sandbox is put up around valgrind (``fenced``), and time limits are longer. Divisions that were
+executed are told as well, by their place in the library (``objdump``): their duration depends on the operands on many
+processors, which no count shows.
 
 What is counted is one call through libffi, by which ctypes calls C: libffi moves the stack, so callgrind does not see
 the C function itself begin. Its own share is the same in every call of one function.
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from pqvalidate.adapters.interface import Call, Fault, Ok, Reply
 from pqvalidate.adapters.session import Limits, Session, Target
-from pqvalidate.adapters.watched import WatchedSession
+from pqvalidate.adapters.watched import Watch, WatchedSession
 from pqvalidate.errors import AttachError
 
 _CALLER = "ffi_call"
@@ -34,12 +34,12 @@ class CountingSession(WatchedSession):
     """A worker under callgrind, which writes one file for each call of the function that is counted."""
 
     def __init__(self, target: Target, limits: Limits, folder: Path) -> None:
-        prefix = (
-            "valgrind", "--quiet", "--tool=callgrind", f"--toggle-collect={_CALLER}", f"--dump-after={_CALLER}",
-            "--dump-instr=yes", "--compress-pos=no", "--compress-strings=no",
+        tool = (
+            "valgrind", "--quiet", "--vgdb=no", "--tool=callgrind", f"--toggle-collect={_CALLER}",
+            f"--dump-after={_CALLER}", "--dump-instr=yes", "--compress-pos=no", "--compress-strings=no",
             f"--callgrind-out-file={folder}/out.%p",
         )  # fmt: skip
-        super().__init__(target, limits, prefix, {"PYTHONHASHSEED": "0"})
+        super().__init__(target, limits, Watch(tool=tool, environment={"PYTHONHASHSEED": "0"}, writes=[folder]))
 
 
 class WithCounts:

@@ -13,19 +13,14 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from pqvalidate.adapters.interface import Call, Fault, Ok, Reply
-from pqvalidate.adapters.process import ChildProcess, python_worker
-from pqvalidate.adapters.session import Limits, Session, Target, wire
+from pqvalidate.adapters.session import Limits, Target, wire
+from pqvalidate.adapters.watched import Watch, WatchedSession
 
 _MARK = "getppid"
 _SLOWER = 100
-_START_SECONDS = 240
-_MEMORY = 16 << 30
-"""Addresses, most of them valgrind's own reservations."""
-_FILES, _DESCRIPTORS = 1 << 28, 1024
 _TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
 _FEATURES = ("adx", "aes", "avx", "avx2", "bmi2", "pclmulqdq", "sha_ni", "asimd", "sha3", "sve")
 """Features of processors by which libraries choose their code."""
@@ -50,11 +45,11 @@ def circumstances() -> str:
     ])  # fmt: skip
 
 
-class MarkedSession(Session):
+class MarkedSession(WatchedSession):
     """A worker under callgrind, which writes a file at each mark: at the first one what went before, and so on.
 
     Args:
-        target: what the worker imports; the sandbox is left out, which valgrind does not survive.
+        target: what the worker imports, and its sandbox.
         limits: of the usual worker; time limits become longer.
         folder: an empty folder for callgrind's files.
 
@@ -65,18 +60,13 @@ class MarkedSession(Session):
 
     def __init__(self, target: Target, limits: Limits, folder: Path) -> None:
         self._folder = folder
-        longer = replace(
-            limits, call_seconds=limits.call_seconds * _SLOWER, start_seconds=_START_SECONDS, memory_bytes=_MEMORY,
-            file_bytes=_FILES, descriptors=_DESCRIPTORS,
+        tool = (
+            valgrind(), "--quiet", "--vgdb=no", "--tool=callgrind", f"--dump-before={_MARK}",
+            f"--callgrind-out-file={folder}/out.%p",
         )  # fmt: skip
-        super().__init__(replace(target, sandbox={}, batches=False), longer)
-
-    def _new_child(self) -> ChildProcess:
-        prefix = (
-            valgrind(), "--quiet", "--tool=callgrind", f"--dump-before={_MARK}",
-            f"--callgrind-out-file={self._folder}/out.%p",
-        )  # fmt: skip
-        return python_worker({**self.target.environment, "PYTHONHASHSEED": "0"}, prefix)
+        environment = {"PYTHONHASHSEED": "0"}
+        watch = Watch(tool=tool, environment=environment, obeys=False, slower=_SLOWER, writes=[folder])
+        super().__init__(target, limits, watch)
 
     def count(self, call: Call, rounds: int) -> Reply:
         """Make one call ``rounds`` times and return Ok with the list ``counts``, the instructions of each.

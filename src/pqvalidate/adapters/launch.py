@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import struct
+import sys
 from typing import Any, Literal, NoReturn
 
 from pqvalidate.adapters import sandbox
@@ -60,6 +61,34 @@ def die_with_parent(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def fence() -> NoReturn:
+    """Become the program that the command line names, within the bounds of the file that stands before it.
+
+    That file is a JSON object: ``limits``, ``sandbox`` (the folder in which this starts may be written to as well),
+    ``parent`` as for ``launch``, and ``held``, the file to which goes what holds. Input, output and environment are
+    the program's.
+    """
+    with open(sys.argv[2], encoding="utf-8") as stream:  # noqa: PTH123  (pathlib costs time at every start)
+        config: dict[str, Any] = json.load(stream)
+    command, wanted = sys.argv[3:], config["sandbox"]
+    found = shutil.which(command[0])
+    # Opened before, since nothing outside can be opened any more once the layers hold.
+    said = os.open(config["held"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    held = limit_resources(config["limits"])
+    try:
+        held += sandbox.apply({**wanted, "write": [*wanted["write"], os.getcwd()]} if wanted else {})  # noqa: PTH109
+    except sandbox.LayerError as error:
+        sys.exit(str(error))
+    if found is None:
+        sys.exit(f"there is no program {command[0]} that this account may execute")
+    os.write(said, json.dumps(held).encode())
+    die_with_parent(config["parent"])
+    for name in _INHERITED:
+        if number := getattr(signal, name, None):
+            signal.signal(number, signal.SIG_DFL)
+    os.execv(found, command)  # noqa: S606  (no shell is what we want)
 
 
 def launch() -> NoReturn:

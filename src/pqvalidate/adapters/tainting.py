@@ -19,7 +19,7 @@ from pqvalidate.adapters.compiling import compiled
 from pqvalidate.adapters.interface import Call, Fault, Ok, Reply
 from pqvalidate.adapters.session import Session
 from pqvalidate.adapters.sites import Site, place, sites
-from pqvalidate.adapters.watched import WatchedSession
+from pqvalidate.adapters.watched import Watch, WatchedSession
 from pqvalidate.errors import AttachError
 
 _ENVIRONMENT = {"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0"}
@@ -53,13 +53,15 @@ def tainted(session: Session, call: Call) -> Reply:
     """
     with tempfile.TemporaryDirectory(prefix="pqvalidate-taint-") as folder:
         report = Path(folder) / "report.xml"
-        prefix = (
-            "valgrind", "--quiet", "--tool=memcheck", "--leak-check=no", "--error-limit=no", "--num-callers=12",
-            "--xml=yes", f"--xml-file={report}",
+        tool = (
+            "valgrind", "--quiet", "--vgdb=no", "--tool=memcheck", "--leak-check=no", "--error-limit=no",
+            "--num-callers=12", "--xml=yes", f"--xml-file={report}",
         )  # fmt: skip
         try:
-            inner = {"shim": str(compiled("tainting.c", "-shared")), "calls": call.inputs["calls"]}
-            with WatchedSession(session.target, session.limits, prefix, _ENVIRONMENT) as watched:
+            shim = compiled("tainting.c", "-shared")
+            inner = {"shim": str(shim), "calls": call.inputs["calls"]}
+            watch = Watch(tool=tool, environment=_ENVIRONMENT, reads=[shim.parent], writes=[Path(folder)])
+            with WatchedSession(session.target, session.limits, watch) as watched:
                 reply = watched.request({"op": "taint", "set": call.parameter_set, "in": inner})
             values = msgspec.convert(reply.values, _Seen) if isinstance(reply, Ok) else None
         except AttachError as error:
