@@ -17,6 +17,7 @@ from pqvalidate.adapters.framing import FrameBuffer, FrameError, LineBuffer, pac
 from pqvalidate.adapters.interface import Call, Fault, Ok, Reply
 from pqvalidate.adapters.journal import NAME as JOURNAL
 from pqvalidate.adapters.journal import Journal
+from pqvalidate.adapters.pace import Pace
 from pqvalidate.adapters.process import ChildProcess, on_main_thread, python_worker
 from pqvalidate.adapters.replies import printable, reply_of, reply_to, wire
 from pqvalidate.adapters.worker_batches import batch_frame, together_in_one
@@ -95,6 +96,7 @@ class Session:
         self.limits = limits or Limits()
         self.restarts = 0
         self.killed_from_outside = False
+        self.pace = Pace()
         self._closed = False
         self._forks = False
         self._beyond_revival: Fault | None = None
@@ -326,9 +328,11 @@ class Session:
         return self._buffer.next() or self._ending
 
     def _seconds(self, call: Call | dict[str, Any]) -> int:
-        """Return the time limit of a request: that of one call, for each call that it holds."""
-        if isinstance(call, Call) and call.operation in ("together", "measure"):
-            return self.limits.call_seconds * len(call.inputs["calls" if call.operation == "together" else "values"])
+        """Return the time limit of a request: that of one call; for several calls, what ``pace`` says."""
+        if isinstance(call, Call) and call.operation == "together":
+            return self.limits.call_seconds * len(call.inputs["calls"])
+        if isinstance(call, Call) and call.operation == "measure":
+            return self.pace.seconds(call, self.limits.call_seconds)
         return self.limits.call_seconds
 
     def _frame(self, call: Call | dict[str, Any], number: int) -> bytes:
