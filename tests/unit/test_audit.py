@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import pqvalidate
-from pqvalidate.adapters.interface import SIGNATURE_OPERATIONS
+from pqvalidate.adapters.interface import SIGNATURE_OPERATIONS, Call, Reply
 from pqvalidate.controls import InProcess
 from pqvalidate.evidence import CaseRecord, Depth
 from pqvalidate.mutants import Mutant, OracleSignature
@@ -20,7 +21,8 @@ from pqvalidate.oracle import audit, mldsa
 from pqvalidate.oracle.audit import Opened
 from pqvalidate.oracle.batches import Ints
 from pqvalidate.oracle.dsa_steps import PARAMETERS
-from pqvalidate.oracle.mask_statistics import MaskStatistics, Repeats
+from pqvalidate.oracle.mask_statistics import MaskStatistics
+from pqvalidate.oracle.repeats import Repeats
 from pqvalidate.planner import Task
 from pqvalidate.scheduler import Asked, window
 from pqvalidate.suites import Asking, Check
@@ -289,6 +291,70 @@ def test_a_stretch_of_a_mask_is_found_again_at_any_place() -> None:
     assert why.startswith("8 coefficients in a row of y in signature 1 (polynomial 3, from ")
     place, before = (int(part.split("from ")[1].split(")")[0]) for part in why.split(" are those of "))
     assert place - before == 80
+
+
+def test_the_first_repeat_in_order_is_told_also_long_after_what_it_repeats() -> None:
+    repeats = Repeats(PARAMETERS["ML-DSA-44"])
+    masks = uniform("ML-DSA-44", 400)
+    assert repeats.add(masks) == ""
+    fresh = uniform("ML-DSA-44", 40)
+    swapped = [replace(one, y=one.y[::-1]) for one in (masks[399], masks[7])]
+    why = repeats.add([*fresh[:33], swapped[1], *fresh[33:], swapped[0]])
+    assert why.startswith("8 coefficients in a row of y in signature 433 (polynomial 0, from ")
+    assert " are those of signature 7 (polynomial 3, from " in why
+
+
+def test_fingerprints_of_many_masks_take_little_memory() -> None:
+    """At depth full, ML-DSA-87 has 65 536 masks of seven polynomials: at this rate 140 MiB; they took 3 GB once."""
+    name, signatures = "ML-DSA-87", 2_048
+    source, zero = np.random.default_rng(5), np.zeros((0, 256), dtype=np.int64)
+    repeats, gamma1 = Repeats(PARAMETERS[name]), PARAMETERS[name].gamma1
+    tracemalloc.start()
+    try:
+        for _ in range(signatures // 64):
+            ys = source.integers(-gamma1, gamma1, size=(64, PARAMETERS[name].l, 256))
+            assert repeats.add([Opened((), y, zero, 0) for y in ys]) == ""
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    entries = signatures * PARAMETERS[name].l * 249 / 16
+    assert 0.97 * 20 * entries < repeats.bytes < 1.03 * 20 * entries
+    assert peak < repeats.bytes + (40 << 20)  # and room to work, which does not grow with the run
+
+
+def test_one_message_is_signed_and_opened_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were all signatures of one message there at once, those of ML-DSA-87 at depth full would take a gigabyte."""
+    monkeypatch.setattr(suite, "_BLOCK", 8)
+    most = 0
+
+    class Watched(InProcess):
+        def ask(self, calls: Sequence[Call], most_losses: int | None = None) -> list[Reply]:
+            nonlocal most
+            most = max(most, len(calls))
+            return super().ask(calls, most_losses)
+
+    check = CHECKS["repeats"]
+    assert complaints(audited(Watched(OracleSignature, "ML-DSA-44"), check, "ML-DSA-44", HEDGED)) == []
+    assert 0 < most <= 4 * 8  # the four cases are asked side by side
+
+
+@pytest.mark.parametrize("after", [1, 8, 9, 15])
+def test_a_signer_that_repeats_itself_for_a_while_and_then_does_not_is_found(
+    monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """One message signed alike for a while, and otherwise later on, shows that rnd was not fresh."""
+    monkeypatch.setattr(suite, "_BLOCK", 8)
+    given: dict[bytes, int] = {}
+
+    class Turning(OracleSignature):
+        def sign(self, sk: bytes, message: bytes, context: bytes = b"") -> bytes:
+            given[message] = given.get(message, 0) + 1
+            number = max(0, given[message] - after)
+            return self.sign_with_rnd(sk, message, number.to_bytes(32, "little"), context)
+
+    found = complaints(audited(InProcess(Turning, "ML-DSA-44"), CHECKS["repeats"], "ML-DSA-44", HEDGED))
+    assert bool(found) == (after > 1)  # given once, the first signature is no repeat
+    assert all("of one message: 8 coefficients in a row of y" in why for why in found)
 
 
 def test_too_few_low_parts_at_their_bound_are_seen() -> None:

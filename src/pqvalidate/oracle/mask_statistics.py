@@ -1,4 +1,4 @@
-"""Are masks of ML-DSA signatures uniform and fresh? Counts over a whole run, with limits that no sound signer reaches.
+"""Are masks of ML-DSA signatures uniform? Counts over a whole run, with limits that no sound signer reaches.
 
 Every limit is a proven bound (Hoeffding, Chernoff, Laurent and Massart) on the tail of the honest distribution, and so
 low that all tests of a run together accuse a sound signer with probability below 10^-9.
@@ -124,53 +124,3 @@ def _ones_per_bit(numbers: npt.NDArray[np.uint32], width: int) -> Ints:
 def _lower_tail(seen: int, expected: float) -> float:
     """Return Chernoff's bound on the probability of ``seen`` or fewer, for a Poisson number with a larger mean."""
     return exp(seen - expected + (seen * log(expected / seen) if seen else 0.0))
-
-
-_LENGTH = 8
-"""So many coefficients in a row, 144 bits and more, never occur twice by chance."""
-_THINNED = 16
-
-
-class Repeats:
-    """Which stretches of masks were seen before: a fingerprint of every 16th stretch, chosen by its content.
-
-    The choice depends on the stretch alone, so a repeat is found wherever it stands; that of a whole polynomial is
-    missed with probability (15/16)^249 = 10^-7.
-    """
-
-    def __init__(self, p: Parameters) -> None:
-        self.p, self.count = p, 0
-        self._seen: dict[tuple[int, int], tuple[int, int, int]] = {}
-        draw = np.random.default_rng(204)  # any odd numbers will do
-        self._factors = draw.integers(1 << 63, size=(2, _LENGTH), dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-
-    def add(self, opened: Sequence[Opened]) -> str:
-        """Note masks; return the first repeat among all that were noted, or the empty string."""
-        for one in opened:
-            found = self._add(one.y) if one.y.size else ""
-            self.count += 1
-            if found:
-                return found
-        return ""
-
-    def _add(self, y: Ints) -> str:
-        v = (y + self.p.gamma1).astype(np.uint64)
-        windows = np.lib.stride_tricks.sliding_window_view(v, _LENGTH, axis=1)
-        first, second = (_mixed((windows * factors).sum(axis=2, dtype=np.uint64)) for factors in self._factors)
-        for polynomial, start in np.argwhere(first % np.uint64(_THINNED) == 0).tolist():
-            key = int(first[polynomial, start]), int(second[polynomial, start])
-            before = self._seen.get(key)
-            if before:
-                return (
-                    f"{_LENGTH} coefficients in a row of y in signature {self.count} (polynomial {polynomial}, from"
-                    f" {start}) are those of signature {before[0]} (polynomial {before[1]}, from {before[2]})"
-                )
-            self._seen[key] = self.count, polynomial, start
-        return ""
-
-
-def _mixed(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Return a permutation of 64-bit numbers that spreads every bit over all (the finaliser of SplitMix64)."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))

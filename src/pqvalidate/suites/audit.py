@@ -8,7 +8,7 @@ uniform and fresh.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
@@ -19,9 +19,10 @@ from pqvalidate.algorithms import parameter_set
 from pqvalidate.oracle import audit, mldsa
 from pqvalidate.oracle.audit import Opened
 from pqvalidate.oracle.dsa_steps import PARAMETERS, hash_h
-from pqvalidate.oracle.mask_statistics import MaskStatistics, Repeats
+from pqvalidate.oracle.mask_statistics import MaskStatistics
 from pqvalidate.oracle.messages import message_prime
-from pqvalidate.suites import Asking, CaseResult, Check, Compute, Script
+from pqvalidate.oracle.repeats import Repeats
+from pqvalidate.suites import Asking, Asks, CaseResult, Check, Compute, Script
 from pqvalidate.suites.expectations import PASS, expect_acceptance, failed
 from pqvalidate.suites.tape import Drawn, Tape, campaign
 
@@ -154,25 +155,35 @@ def _origin(case: Drawn, asking: Asking, operations: Sequence[str]) -> Script:
     return failed(why, asked.call.inputs, reply.values) if why else PASS
 
 
-_Opening = Generator[Sequence[Call] | Sequence[Compute], Sequence[Any], list[Opened] | CaseResult]
-
-
-def _open_all(questions: Sequence[_Question], asking: Asking, *, once: bool = False) -> _Opening:
-    """Have a block of signatures made and opened; with ``once``, a signer that always gives the same gave one."""
+def _signed(questions: Sequence[_Question]) -> Asks[list[tuple[bytes, bytes]] | CaseResult]:
+    """Have signatures made; return them with their mu, or the result where one is refused."""
     replies = yield [question.call for question in questions]
     made: list[tuple[bytes, bytes]] = []
     for question, reply in zip(questions, replies, strict=True):
         if not isinstance(reply, Ok):
             return expect_acceptance(reply, question.call.inputs)
         made.append((question.mu, _signature(reply.values)))
-    if once and len(set(made)) == 1:
-        made = made[:1]
+    return made
+
+
+def _opened(
+    questions: Sequence[_Question], made: Sequence[tuple[bytes, bytes]], asking: Asking
+) -> Asks[list[Opened] | CaseResult]:
+    """Open signatures under one key; return them, or the result where one cannot be opened."""
     (opened,) = yield [Compute(audit.open_block, asking.parameter_set, (questions[0].sk, tuple(made)))]
     found: list[Opened] = opened
     wrong = next((n for n, one in enumerate(found) if not one.y.size), None)
     if wrong is not None:
         return failed(found[wrong].broken[0], questions[wrong].call.inputs, {"signature": made[wrong][1]})
     return found
+
+
+def _open_all(questions: Sequence[_Question], asking: Asking) -> Asks[list[Opened] | CaseResult]:
+    """Have a block of signatures made and opened: the list of them, or the result where that fails."""
+    made = yield from _signed(questions)
+    if isinstance(made, CaseResult):
+        return made
+    return (yield from _opened(questions, made, asking))
 
 
 def _questions(asking: Asking, operation: str, what: str, count: int) -> Iterator[_Question]:
@@ -215,14 +226,33 @@ def _repeats(case: Run, asking: Asking, operations: Sequence[str]) -> Script:
             return opened
         if found := seen.add(opened):
             return failed(found, _about(seen.count, asking, f"repeats {case.id}"), {})
-    left, fixed = case.count - case.count // 2, next(_questions(asking, operation, f"one message {case.id}", 1))
+    fixed = next(_questions(asking, operation, f"one message {case.id}", 1))
     if fixed.rnd is not None:
         return PASS  # with known randomness equal questions have equal answers
-    opened = yield from _open_all([fixed] * left, asking, once=True)
-    if isinstance(opened, CaseResult):
-        return opened
-    found = seen.add(opened)
-    return failed(f"of one message: {found}", {**fixed.call.inputs, "signatures": str(left)}, {}) if found else PASS
+    return (yield from _of_one_message(fixed, case.count - case.count // 2, asking, seen))
+
+
+def _of_one_message(fixed: _Question, count: int, asking: Asking, seen: Repeats) -> Script:
+    """Sign one message again and again; a signer that always gives the same signature gave one."""
+    first: tuple[bytes, bytes] | None = None
+    alike, differ = 0, False
+    for block in _blocks(fixed for _ in range(count)):
+        made = yield from _signed(block)
+        if isinstance(made, CaseResult):
+            return made
+        first = first or made[0]
+        differ = differ or any(one != first for one in made)
+        if not differ:
+            alike, made = alike + len(made), [] if alike else made[:1]
+        elif alike > 1:  # then the signature that was given so often is a repeat after all
+            alike, made = 0, [first, *made]
+        opened = (yield from _opened([fixed] * len(made), made, asking)) if made else []
+        if isinstance(opened, CaseResult):
+            return opened
+        if found := seen.add(opened):
+            inputs = {**fixed.call.inputs, "signatures": str(count)}
+            return failed(f"of one message: {found}", inputs, {})
+    return PASS
 
 
 _HEDGED = ("sign", "sign_mu", "sign_internal", "sign_with_rnd", "sign_deterministic")
