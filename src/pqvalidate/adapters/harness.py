@@ -16,9 +16,9 @@ from pqvalidate.adapters.batches import Batches, batch_reply
 from pqvalidate.adapters.framing import FrameBuffer, LineBuffer, pack, pack_line
 from pqvalidate.adapters.interface import Call, Fault, Reply, table_for
 from pqvalidate.adapters.launch import LENGTH
-from pqvalidate.adapters.process import ChildProcess, program
+from pqvalidate.adapters.process import ChildProcess, program, send
 from pqvalidate.adapters.replies import printable, reply_to, wire
-from pqvalidate.adapters.session import Hello, Limits, Session, Target, send
+from pqvalidate.adapters.session import Hello, Limits, Session, Target
 from pqvalidate.algorithms import PREHASH_OID_BYTE
 
 PROTOCOL = 1

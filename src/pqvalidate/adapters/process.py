@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -319,3 +320,28 @@ def program(environment: dict[str, str]) -> ChildProcess:
 def on_main_thread() -> bool:
     """Return whether this is the main thread; only then may a child be told to end with the thread that started it."""
     return threading.current_thread() is threading.main_thread()
+
+
+def send(child: ChildProcess, outgoing: deque[memoryview]) -> bool:
+    """Write what the socket takes; return False when the child no longer reads."""
+    try:
+        while outgoing:
+            count = child.channel.send(outgoing[0])
+            outgoing[0] = outgoing[0][count:]
+            if not outgoing[0]:
+                outgoing.popleft()
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def receive(child: ChildProcess) -> bytes | None:
+    """Return received bytes, empty at the end of the stream, None when there is nothing yet."""
+    try:
+        return child.channel.recv(1 << 18)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""

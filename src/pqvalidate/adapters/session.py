@@ -18,12 +18,12 @@ from pqvalidate.adapters.interface import Call, Fault, Ok, Reply
 from pqvalidate.adapters.journal import NAME as JOURNAL
 from pqvalidate.adapters.journal import Journal
 from pqvalidate.adapters.pace import Pace
-from pqvalidate.adapters.process import ChildProcess, on_main_thread, python_worker
+from pqvalidate.adapters.process import ChildProcess, on_main_thread, python_worker, receive, send
 from pqvalidate.adapters.replies import printable, reply_of, reply_to, wire
 from pqvalidate.adapters.worker_batches import batch_frame, together_in_one
 from pqvalidate.errors import AttachError, NoProcessError, UsageError
 
-__all__ = ["Hello", "Limits", "Session", "Target", "reply_of", "send", "wire"]
+__all__ = ["Hello", "Limits", "Session", "Target", "reply_of", "wire"]
 
 _IN_FLIGHT = 65
 """Calls sent ahead of their replies; enough to hide the round trip, few enough to bound the memory of a window."""
@@ -361,7 +361,7 @@ class Session:
             if writable and not send(child, outgoing):
                 outgoing.clear()
             if readable or ended:
-                data = _read(child)
+                data = receive(child)
                 if data:
                     self._buffer.feed(data)
                 elif data is not None or ended:
@@ -376,28 +376,3 @@ def _last_words(child: ChildProcess) -> str:
 def _until_restart(calls: Sequence[Call], begin: int) -> Sequence[Call]:
     end = next((n for n in range(begin, len(calls)) if calls[n].operation == "restart"), len(calls))
     return calls[begin:end]
-
-
-def send(child: ChildProcess, outgoing: deque[memoryview]) -> bool:
-    """Write what the socket takes; return False when the child no longer reads."""
-    try:
-        while outgoing:
-            count = child.channel.send(outgoing[0])
-            outgoing[0] = outgoing[0][count:]
-            if not outgoing[0]:
-                outgoing.popleft()
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return True
-
-
-def _read(child: ChildProcess) -> bytes | None:
-    """Return received bytes, empty at the end of the stream, None when there is nothing yet."""
-    try:
-        return child.channel.recv(1 << 18)
-    except BlockingIOError:
-        return None
-    except OSError:
-        return b""
