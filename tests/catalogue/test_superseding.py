@@ -106,7 +106,9 @@ def test_certify_states_what_is_replaced_and_every_page_shows_it(bench: Bench, t
     out = tmp_path / "new.json"
     key = load_signing_key(bench.lab.keys.signing_key)
     certify(bench.lab.folder / "bundle", key, out, now=MADE, stated=Stated(supersedes="PQV-1"))
-    assert read_unchecked(out).predicate.certificate.supersedes == "PQV-1"
+    stated = read_unchecked(out).predicate.certificate
+    assert stated.supersedes == "PQV-1"
+    assert stated.id != read_unchecked(bench.lab.certificate).predicate.certificate.id  # of the same second
     page = summary(verify(out, bench.lab.keys.trust, as_of=NOW))
     assert "replaces" in CERTIFICATE_FORMATS["text"](page, "en")
     assert "vervangt" in CERTIFICATE_FORMATS["html"](page, "nl")

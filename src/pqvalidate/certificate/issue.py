@@ -90,7 +90,7 @@ def certify(
         raise UsageError(f"{out} exists and is never overwritten; choose another --out")
     evidence = _checked(bundle)
     issued_at = _issue_time(now, valid_days, key)
-    cert_id = cert_id or _new_id(evidence, key, issued_at)
+    cert_id = cert_id or _new_id(evidence, key, issued_at, supersedes)
     tree = build_statement(
         evidence,
         key.validator,
@@ -175,9 +175,10 @@ def _issue_time(now: datetime, valid_days: int, key: Signer) -> str:
     return issued_at
 
 
-def _new_id(evidence: Evidence, key: Signer, issued_at: str) -> str:
+def _new_id(evidence: Evidence, key: Signer, issued_at: str, supersedes: str | None) -> str:
     """Return an identifier that follows from what was tested, by whom and when: the same input gives the same one."""
-    seed = canonical([evidence.facts_digest, key.validator.id, issued_at])
+    replaced = [] if supersedes is None else [supersedes]  # nothing can replace itself
+    seed = canonical([evidence.facts_digest, key.validator.id, issued_at, *replaced])
     return f"PQV-{issued_at[:4]}-{hashlib.sha256(seed).hexdigest()[:16]}"
 
 
