@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import fields, replace
 
 from pqvalidate.certificate import verify
-from pqvalidate.certificate.belief import believe
+from pqvalidate.certificate.belief import Pin, believe
 from pqvalidate.certificate.envelope import MOST_SIGNATURES, envelope_json, parse_envelope, sign_lines
 from pqvalidate.certificate.keys import SCHEMES
 from pqvalidate.certificate.predicate import format_time
@@ -95,6 +95,32 @@ def test_a_trust_file_from_the_future_is_refused_with_a_word_about_the_clock(
     with pytest.raises(InputError, match="was made on 2026-11-23T09:00:00Z, after 2026-11-23T08:59:59Z") as caught:
         verify(certificate, trust.path, as_of=MADE - timedelta(seconds=1))
     assert "Check the clock" in caught.value.remedy
+
+
+def test_a_trust_file_of_today_may_be_used_to_ask_about_an_earlier_day(
+    cast: Cast, certificate: Path, tmp_path: Path
+) -> None:
+    renewed = make_next(cast.first(tmp_path / "1.json"), now=LATER, days=365)
+    trust = cast.write(tmp_path / "2.json", renewed, (0, 1))
+    earlier = MADE + timedelta(days=1)
+    assert verify(certificate, trust.path, as_of=earlier, pin=Pin(clock=format_time(LATER))).decision == "valid"
+    for clock in ("", format_time(earlier), format_time(LATER - timedelta(seconds=1))):
+        with pytest.raises(InputError, match="Check the clock"):
+            verify(certificate, trust.path, as_of=earlier, pin=Pin(clock=clock))
+
+
+def test_the_command_line_knows_the_time(
+    cast: Cast, certificate: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trust = cast.first(tmp_path / "1.json")
+    assert main(["verify", str(certificate), "--trust", str(trust.path), "--as-of", "2026-11-22"]) == 1
+    assert "it is valid only from 2026-11-23T09:00:00Z" in capsys.readouterr().out
+
+
+def test_no_version_is_made_by_a_clock_that_was_set_back(cast: Cast, tmp_path: Path) -> None:
+    first = cast.first(tmp_path / "1.json")
+    with pytest.raises(UsageError, match="set the clock"):
+        make_next(first, now=MADE - timedelta(seconds=1), days=30)
 
 
 def test_checking_trust_files_notices_one_from_the_future(

@@ -6,11 +6,13 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pqvalidate.certificate.envelope import OpenedEnvelope, signed_by
 from pqvalidate.certificate.keys import Family, Signed, TrustedKey, TrustedValidator, trust_of, wrong_role
+from pqvalidate.certificate.predicate import format_time
 from pqvalidate.documents import parse_json, read_bytes
 from pqvalidate.errors import InputError, UsageError
 
@@ -19,10 +21,15 @@ _WHAT = "a trust file that `pqvalidate keygen` or `pqvalidate trust` has written
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
-    """What the reader knows of the trust file from elsewhere: SHA-256 of the file in hex, lowest version."""
+    """What the reader knows of the trust file from elsewhere: SHA-256 of the file in hex, lowest version.
+
+    ``clock`` is the time now (UTC to the second) where another moment may be asked about: who asks about last year may
+    use a trust file of today, but nobody one of tomorrow.
+    """
 
     sha256: str | None = None
     version: int | None = None
+    clock: str = ""
 
 
 NO_PIN = Pin()
@@ -52,7 +59,7 @@ def believe(path: Path, moment: str, pin: Pin = NO_PIN) -> Belief:
 
     Raises:
         InputError: it is missing or malformed; it is not the one that is pinned, or older; too few of its root keys
-            have signed it; it has expired, or was made after ``moment``.
+            have signed it; it has expired; or it was made after ``moment`` and after the clock of ``pin``.
 
     """
     data = read_bytes(path, _WHAT)
@@ -74,7 +81,7 @@ def believe(path: Path, moment: str, pin: Pin = NO_PIN) -> Belief:
     if pin.version is not None and body.version < pin.version:
         problem = f"is version {body.version}, older than version {pin.version} that is pinned (rollback)"
         raise InputError(path, "version", problem, "Ask the root key holders for the newest trust file")
-    refuse_untimely(found, moment)
+    refuse_untimely(found, moment, pin.clock)
     count = f"{len(found.signers)} of its {len(body.roots)} root keys"
     signed = f"version {body.version} of the trust file is signed by {count}"
     rows = (*body.validators, *body.roots)
@@ -82,7 +89,7 @@ def believe(path: Path, moment: str, pin: Pin = NO_PIN) -> Belief:
 
 
 def pin_of(given: Any) -> Pin:  # noqa: ANN401  (the flags of a verb, whichever it is)
-    """Return what ``--trust-sha256`` and ``--trust-version`` pin.
+    """Return what ``--trust-sha256`` and ``--trust-version`` pin, and the time by the clock.
 
     Raises:
         UsageError: the digest is none.
@@ -91,7 +98,7 @@ def pin_of(given: Any) -> Pin:  # noqa: ANN401  (the flags of a verb, whichever 
     digest = given.trust_sha256
     if digest is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
         raise UsageError(f"--trust-sha256 {digest!r} is no SHA-256 in hex (64 digits)")
-    return Pin(sha256=digest, version=given.trust_version)
+    return Pin(sha256=digest, version=given.trust_version, clock=format_time(datetime.now(UTC)))
 
 
 def stamp_of(given: Any) -> Stamp | None:  # noqa: ANN401  (as above)

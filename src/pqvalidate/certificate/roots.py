@@ -202,18 +202,18 @@ def is_signed(data: bytes, file: object) -> bool:
     return isinstance(tree, dict) and "payload" in tree
 
 
-def refuse_untimely(found: SignedTrust, moment: str) -> None:
-    """Refuse a trust file that had not been made yet, or had expired, at a moment (UTC to the second).
+def refuse_untimely(found: SignedTrust, moment: str, clock: str = "") -> None:
+    """Refuse a trust file that has expired at a moment, or was made after it and after ``clock``; UTC to the second.
 
     Raises:
         InputError: so it is.
 
     """
     body = found.body
-    if body.issued_at > moment:
-        problem = f"was made on {body.issued_at}, after {moment}"
-        remedy = "Check the clock of this machine; for a day before, give the trust file of that day"
-        raise InputError(found.path, "issued_at", problem, remedy)
+    now = max(moment, clock)
+    if body.issued_at > now:
+        problem = f"was made on {body.issued_at}, after {now}"
+        raise InputError(found.path, "issued_at", problem, "Check the clock of this machine, and of those who made it")
     if moment > body.expires:
         raise InputError(
             found.path, "expires", f"expired on {body.expires}", "Ask the root key holders for the newest one"
@@ -249,9 +249,12 @@ def make_next(
 
     Raises:
         InputError: it would contradict itself.
-        UsageError: ``days`` is not between 1 and 3660.
+        UsageError: ``days`` is not between 1 and 3660, or ``now`` is before the time of the version before.
 
     """
+    if format_time(now) < old.body.issued_at:
+        told = f"the clock says {format_time(now)}, and {old.path} was made on {old.body.issued_at}"
+        raise UsageError(f"{told}; set the clock, for nobody would believe the next version")
     body = replace(
         old.body, version=old.body.version + bool(old.envelope.signatures), issued_at=format_time(now),
         expires=_expiry(now, days), roots=old.body.roots if roots is None else tuple(roots),
