@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 _CHUNK = 1 << 20
+_MOST_NAMED = 5
+BYTECODE = "__pycache__"
+"""The folder of Python's bytecode, made while a product runs."""
 
 
 def file_digests(path: Path) -> tuple[str, str, int]:
@@ -39,5 +43,64 @@ def tree_digests(root: Path, files: Iterable[Path]) -> tuple[str, str, int]:
 
 
 def directory_digests(root: Path) -> tuple[str, str, int]:
-    """Return ``tree_digests`` of every file below ``root``, leaving out Python's bytecode folders."""
-    return tree_digests(root, [p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts])
+    """Return ``tree_digests`` of every file below ``root``; ``uncovered`` names what that leaves out.
+
+    A link to a file counts as a file with the content of that one.
+    """
+    return tree_digests(root, _walk(root)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Uncovered:
+    """What is below a folder and not bound by its digest, by path relative to it, sorted; a folder ends in ``/``.
+
+    Attributes:
+        bytecode: folders called ``__pycache__`` that hold anything: Python writes them while it runs a product.
+        links: links to other folders of the tree, whose files are bound under their own names.
+        strange: links that lead out of the tree or nowhere, devices, sockets and pipes: nothing of them is bound.
+
+    """
+
+    bytecode: tuple[str, ...]
+    links: tuple[str, ...]
+    strange: tuple[str, ...]
+
+
+def uncovered(root: Path) -> Uncovered:
+    """Return what ``directory_digests`` of a folder leaves out. Folders without files are not bound either."""
+    return _walk(root)[1]
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Return some of the names in a sentence's form, and how many more there are."""
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _walk(root: Path) -> tuple[list[Path], Uncovered]:
+    files: list[Path] = []
+    bytecode, links, strange = list[str](), list[str](), list[str]()
+    whole = root.resolve()
+    for folder, below, names in os.walk(root, onerror=_raised):
+        here = Path(folder)
+        for name in list(below):
+            path = here / name
+            shown = path.relative_to(root).as_posix()
+            if path.is_symlink():
+                inside = path.resolve().is_relative_to(whole)
+                (links if inside else strange).append(shown)
+                below.remove(name)
+            elif name == BYTECODE:
+                below.remove(name)
+                if any(path.iterdir()):
+                    bytecode.append(f"{shown}/")
+        for path in map(here.joinpath, names):
+            if path.is_file():
+                files.append(path)
+            else:
+                strange.append(path.relative_to(root).as_posix())
+    return files, Uncovered(*(tuple(sorted(row)) for row in (bytecode, links, strange)))
+
+
+def _raised(error: OSError) -> None:
+    raise error

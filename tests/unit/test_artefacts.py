@@ -106,6 +106,31 @@ def test_a_changed_byte_changes_the_digest(tmp_path: Path) -> None:
     assert before.sha512 != after.sha512
 
 
+def test_the_record_says_what_the_digest_of_a_folder_leaves_out_whether_it_is_there_or_not(tmp_path: Path) -> None:
+    (tmp_path / "tree" / "deep").mkdir(parents=True)
+    (tmp_path / "tree" / "deep" / "a.py").write_bytes(b"1")
+    whole = manifest(ArtefactSource(path="tree"), ArtefactSource(path="tree/deep/a.py"))
+    before = artefacts_of(whole, tmp_path / "vendor.toml")
+    assert before[1] == ("the digest of the folder tree/ leaves out folders called __pycache__",)
+    (tmp_path / "tree" / "deep" / "__pycache__").mkdir()
+    (tmp_path / "tree" / "deep" / "__pycache__" / "a.pyc").write_bytes(b"made by a run")
+    assert artefacts_of(whole, tmp_path / "vendor.toml") == before  # a run must not change what was tested
+    (tmp_path / "tree" / "current").symlink_to("deep")
+    assert artefacts_of(whole, tmp_path / "vendor.toml") == (
+        before[0], (f"{before[1][0]}, and the links to folders current",),
+    )  # fmt: skip
+
+
+def test_what_no_digest_of_a_folder_can_bind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "a").write_bytes(b"1")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "tree" / "more").symlink_to("../elsewhere")
+    error = problem(tmp_path, ArtefactSource(path="tree"))
+    assert error.place == "artefacts[0]"
+    assert error.problem.endswith("holds what no digest of it can bind: more")
+
+
 def test_without_artefacts_the_adapter_file_stands_in_and_a_note_says_so(tmp_path: Path) -> None:
     (tmp_path / "adapter.py").write_bytes(b"x = 1")
     artefacts, notes = artefacts_of(manifest(), tmp_path / "vendor.toml")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pqvalidate.digests import directory_digests, file_digests, tree_digests
+from pqvalidate.digests import Uncovered, directory_digests, file_digests, tree_digests, uncovered
 
 
 def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
@@ -52,3 +52,34 @@ def test_a_name_that_is_no_utf_8_has_a_digest_as_well(tmp_path: Path) -> None:
     (Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.so"))).write_bytes(b"x")
     listed = hashlib.sha256(b"x").hexdigest().encode() + b"  \xff.so\n"
     assert directory_digests(tmp_path)[0] == hashlib.sha256(listed).hexdigest()
+
+
+def test_what_a_digest_of_a_folder_leaves_out_is_named(tree: Path) -> None:
+    before = directory_digests(tree)
+    assert uncovered(tree) == Uncovered(("a/__pycache__/",), (), ())
+    (tree / "empty/__pycache__").mkdir(parents=True)
+    (tree / "current").symlink_to("a")
+    (tree / "out").symlink_to(tree.parent)
+    (tree / "gone").symlink_to("nowhere")
+    (tree / "absolute").symlink_to("/usr")
+    os.mkfifo(tree / "pipe")
+    assert uncovered(tree) == Uncovered(
+        ("a/__pycache__/",), ("current",), ("absolute", "gone", "out", "pipe"),
+    )  # fmt: skip
+    assert directory_digests(tree) == before  # so none of it may go unnoticed
+
+
+def test_a_link_to_a_file_counts_with_the_content_of_that_file(tree: Path) -> None:
+    (tree / "a/z.py").unlink()
+    (tree / "kept").write_text("a/z.py")
+    with_copy = directory_digests(tree)
+    (tree / "a/z.py").symlink_to("../kept")
+    assert directory_digests(tree) != with_copy
+    assert uncovered(tree).strange == ()
+
+
+def test_a_folder_below_a_bytecode_folder_is_digested_like_any_other(tmp_path: Path) -> None:
+    inner = tmp_path / "__pycache__" / "tree"
+    inner.mkdir(parents=True)
+    (inner / "x").write_text("x")
+    assert directory_digests(inner)[2] == 1

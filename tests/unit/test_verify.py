@@ -16,10 +16,13 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.dsse import Envelope
 
 from pqvalidate.certificate import RULES, keygen, summary, verify
+from pqvalidate.digests import directory_digests
 from pqvalidate.documents import canonical
 from pqvalidate.errors import InputError, UsageError
+from pqvalidate.evidence import Artefact
+from pqvalidate.report.certificate_text import text as certificate_text
 from tests.unit.certificate_bench import INTOTO, LATER, MADE, Issued, Tree, issue, pems, sign, stock_keys
-from tests.unit.evidence_factory import PRODUCT
+from tests.unit.evidence_factory import PRODUCT, make_evidence, subject
 
 
 @pytest.fixture(scope="module")
@@ -501,6 +504,32 @@ def test_a_file_is_no_match_for_a_tree_of_the_same_digest(issued: Issued, tmp_pa
     path.write_bytes(PRODUCT)
     forged = issued.forge(body("subject", 0, "annotations", digestOf="tree"))
     assert failed(issued.verify(forged, artefacts=[path])) == {"artefacts"}
+
+
+def test_what_lies_in_a_folder_and_has_no_digest_is_named_or_refused(tmp_path: Path) -> None:
+    product = tmp_path / "product"
+    (product / "lib").mkdir(parents=True)
+    (product / "lib" / "x.py").write_text("x = 1")
+    short, long, size = directory_digests(product)
+    tree = Artefact(path="product/", kind="tree", sha256=short, sha512=long, bytes=size)
+    certified = issue(tmp_path / "issued", make_evidence(tested=subject(artefacts=(tree,))))
+    verified = certified.verify(artefacts=[product])
+    assert (verified.decision, verified.artefacts[0].not_compared) == ("valid", ())
+
+    (product / "lib" / "__pycache__").mkdir()
+    (product / "lib" / "__pycache__" / "x.cpython-311.pyc").write_bytes(b"whatever Python would run in place of x.py")
+    (product / "current").symlink_to("lib")
+    verified = certified.verify(artefacts=[product])
+    assert verified.decision == "valid"
+    assert verified.artefacts[0].not_compared == ("lib/__pycache__/", "current")
+    assert "Not compared: lib/__pycache__/, current." in " ".join(
+        certificate_text(summary(verified), width=200, colour=False).split()
+    )
+
+    (product / "lib" / "more").symlink_to(tmp_path)
+    verified = certified.verify(artefacts=[product])
+    assert (verified.decision, failed(verified)) == ("invalid", {"artefacts"})
+    assert verified.reasons == (f"artefacts: bound by no digest, so not to be compared: {product}/lib/more",)
 
 
 def test_a_missing_artefact_is_an_error_of_input(issued: Issued, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 from importlib import metadata
 from pathlib import Path
 
-from pqvalidate.digests import directory_digests, file_digests, tree_digests
+from pqvalidate.digests import BYTECODE, directory_digests, file_digests, shortened, tree_digests, uncovered
 from pqvalidate.errors import AttachError, InputError
 from pqvalidate.evidence import Artefact
 from pqvalidate.manifest import ArtefactSource, Manifest
@@ -27,9 +27,12 @@ def artefacts_of(manifest: Manifest, file: Path) -> tuple[tuple[Artefact, ...], 
     """
     if manifest.artefacts:
         found: list[Artefact] = []
+        notes: list[str] = []
         for index, source in enumerate(manifest.artefacts):
-            found += _resolve(source, file, f"artefacts[{index}]")
-        return tuple(found), ()
+            place = f"artefacts[{index}]"
+            found += _resolve(source, file, place)
+            notes += _left_out(file.parent / source.path, source.path, file, place) if source.path else []
+        return tuple(found), tuple(notes)
     if manifest.attach.kind != "python":
         return _attached_files(manifest, file)
     module = module_file(manifest, file)
@@ -120,6 +123,29 @@ def _from_path(given: str, file: Path, place: str) -> Artefact:
     if not path.is_file():
         raise InputError(file, place, f"there is no file {path}", "Correct the path; it is relative to the manifest")
     return artefact_of(path, given)
+
+
+def _left_out(path: Path, given: str, file: Path, place: str) -> list[str]:
+    """Return notes on what the digest of a folder does not bind.
+
+    Bytecode is named whether there is any or not: it comes and goes while the product runs, and the record of one
+    product must stay the same.
+
+    Raises:
+        InputError: something in the folder is neither a file nor a folder, or leads out of it.
+
+    """
+    if not path.is_dir():
+        return []
+    missing = uncovered(path)
+    if missing.strange:
+        problem = f"the folder {path} holds what no digest of it can bind: {shortened(missing.strange)}"
+        remedy = (
+            "Take links that lead elsewhere, devices and pipes out of it, or put copies of the files in their place"
+        )
+        raise InputError(file, place, problem, remedy)
+    links = f", and the links to folders {shortened(missing.links)}" if missing.links else ""
+    return [f"the digest of the folder {given.rstrip('/')}/ leaves out folders called {BYTECODE}{links}"]
 
 
 def artefact_of(path: Path, name: str) -> Artefact:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -17,7 +18,7 @@ from pqvalidate.certificate.consistency import problems
 from pqvalidate.certificate.envelope import OpenedEnvelope, read_envelope
 from pqvalidate.certificate.keys import Family, TrustedKey, TrustedValidator
 from pqvalidate.certificate.predicate import PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, Statement, format_time
-from pqvalidate.digests import directory_digests, file_digests
+from pqvalidate.digests import Uncovered, directory_digests, file_digests, uncovered
 from pqvalidate.documents import Record, canonical, parse_json, to_record
 from pqvalidate.errors import InputError, UsageError
 
@@ -61,12 +62,16 @@ class RuleOutcome(Record):
     why: str = ""
 
 
-class ArtefactMatch(Record):
-    """A file or folder that was given, its SHA-256, and the subject that it is, or an empty name."""
+class ArtefactMatch(Record, omit_defaults=True):
+    """A file or folder that was given, its SHA-256, and the subject that it is, or an empty name.
+
+    ``not_compared`` names what lies in a folder and is bound by no digest: bytecode, and links to folders in it.
+    """
 
     path: str
     sha256: str
     subject: str
+    not_compared: tuple[str, ...] = ()
 
 
 class Signer(Record):
@@ -262,29 +267,45 @@ def _judge_contents(statement: Statement, validator: TrustedValidator, moment: s
         protocol.note("validity", "", f"valid until {validity.not_after}")
 
 
-def _digest(path: Path) -> tuple[Path, Literal["file", "tree"], str, str]:
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A file or folder that was given, with its digests, and what they do not cover."""
+
+    path: Path
+    kind: Literal["file", "tree"]
+    sha256: str
+    sha512: str
+    missing: Uncovered
+
+
+def _digest(path: Path) -> _Given:
     try:
         kind: Literal["file", "tree"] = "tree" if path.is_dir() else "file"
         short, long, _ = directory_digests(path) if kind == "tree" else file_digests(path)
+        missing = uncovered(path) if kind == "tree" else Uncovered((), (), ())
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(path, "", f"cannot be read: {reason}", "Give the path of a file of the product") from None
-    return path, kind, short, long
+    return _Given(path, kind, short, long, missing)
 
 
-def _match(
-    statement: Statement, given: Sequence[tuple[Path, Literal["file", "tree"], str, str]], protocol: _Protocol
-) -> tuple[ArtefactMatch, ...]:
+def _match(statement: Statement, given: Sequence[_Given], protocol: _Protocol) -> tuple[ArtefactMatch, ...]:
     # By digest and never by name: a file may be renamed, its bytes may not change. Both digests must agree.
     known = {(s.annotations.digest_of, s.digest.sha256, s.digest.sha512): s.name for s in statement.subject}
     matches = tuple(
-        ArtefactMatch(path=str(path), sha256=short, subject=known.get((kind, short, long), ""))
-        for path, kind, short, long in given
-    )
+        ArtefactMatch(
+            path=str(row.path), sha256=row.sha256, subject=known.get((row.kind, row.sha256, row.sha512), ""),
+            not_compared=(*row.missing.bytecode, *row.missing.links),
+        )
+        for row in given
+    )  # fmt: skip
+    strange = [f"{row.path}/{name}" for row in given for name in row.missing.strange]
     strangers = [match.path for match in matches if not match.subject]
     absent = len(statement.subject) - len({match.subject for match in matches if match.subject})
     if not matches:
         protocol.leave("artefacts", "no --artefact was given")
+    elif strange:
+        protocol.note("artefacts", f"bound by no digest, so not to be compared: {', '.join(strange[:5])}")
     elif strangers:
         protocol.note("artefacts", f"not among the tested files: {', '.join(strangers)}")
     else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pqvalidate.digests import directory_digests, file_digests
+from pqvalidate.digests import directory_digests, file_digests, shortened, uncovered
 from pqvalidate.documents import Record
 from pqvalidate.errors import InputError
 from pqvalidate.evidence import Artefact, Evidence
@@ -75,7 +75,11 @@ def look_at(path: Path, place: str, uri: str = "") -> Seen:
         raise InputError(path, place, "is neither a file nor a folder", "Give a file or a folder")
     try:
         sha256 = (directory_digests if path.is_dir() else file_digests)(path)[0]
+        strange = uncovered(path).strange if path.is_dir() else ()
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
         raise InputError(path, place, problem, "Put the file where the claims file says it is") from None
+    if strange:
+        problem = f"holds what no digest of it can bind: {shortened(strange)}"
+        raise InputError(path, place, problem, "Take links that lead elsewhere, devices and pipes out of it")
     return Seen(name=path.name, sha256=sha256, uri=uri)

@@ -37,7 +37,7 @@ from pqvalidate.certificate.predicate import (
 )
 from pqvalidate.certificate.reading import SVR_TYPE
 from pqvalidate.certificate.signing import Signer
-from pqvalidate.digests import directory_digests, file_digests
+from pqvalidate.digests import directory_digests, file_digests, uncovered
 from pqvalidate.documents import Record, canonical, parse_json, to_record
 from pqvalidate.errors import InputError, UsageError
 from pqvalidate.policy.engine import PolicyVerdict
@@ -229,6 +229,8 @@ def _is_subject(path: Path, statement: SvrStatement) -> bool:
     """Compare by both digests and never by name, as the certificate is compared."""
     try:
         short, long, _ = directory_digests(path) if path.is_dir() else file_digests(path)
+        if path.is_dir() and uncovered(path).strange:  # links that lead elsewhere, devices: bound by no digest
+            return False
     except OSError as error:
         raise InputError(path, "", f"cannot be read: {error.strerror}", "Give a file of the product") from None
     kind = "tree" if path.is_dir() else "file"

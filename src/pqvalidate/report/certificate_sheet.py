@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pqvalidate.certificate.overview import Contents
 from pqvalidate.certificate.overview import Page as CertificatePage
+from pqvalidate.certificate.verification import ArtefactMatch
 from pqvalidate.report import gaps, identity, words
 from pqvalidate.report.messages import Language, Messages
 from pqvalidate.report.sheet import (
@@ -127,10 +128,15 @@ def _matches(page: CertificatePage, say: Messages) -> list[Line] | str:
     if not page.artefacts:
         return say("not compared: no file was given with --artefact")
     return [
-        line(f"✓ {match.path}: {say('is the tested {subject}', subject=match.subject)}", "good")
-        if match.subject else line(f"✗ {match.path}: {say('is none of the tested files')}", "bad")
+        line(f"✓ {match.path}: {say('is the tested {subject}', subject=match.subject)}{_rest(match, say)}", "good")
+        if match.subject else line(f"✗ {match.path}: {say('is none of the tested files')}{_rest(match, say)}", "bad")
         for match in page.artefacts
     ]  # fmt: skip
+
+
+def _rest(match: ArtefactMatch, say: Messages) -> str:
+    """Return what of a folder was not compared, because no digest binds it."""
+    return f". {say('Not compared')}: {', '.join(match.not_compared)}" if match.not_compared else ""
 
 
 def _details(page: CertificatePage, say: Messages) -> Iterator[Block]:

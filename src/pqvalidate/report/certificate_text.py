@@ -170,6 +170,8 @@ def _rules(page: Page, certificate: CertificatePage, say: Messages) -> None:
         found = say("is the tested {subject}", subject=match.subject)
         found = found if match.subject else say("is none of the tested files")
         page.paragraph(f"{match.path} {found}.", indent=2)
+        if match.not_compared:
+            page.paragraph(f"{say('Not compared')}: {', '.join(match.not_compared)}.", indent=2)
 
 
 def _record(page: Page, certificate: CertificatePage, say: Messages) -> None:
