@@ -2,8 +2,8 @@
 
 Callgrind counts, so that a busy or slow machine changes nothing. A count depends on valgrind, Python, the C library,
 the features of the processor and the packages that we build on; a baseline is for one combination of them. Where there
-is none for the present one, the gate says so and passes: add one with ``python benchmarks/gate.py --record``, on a
-commit whose counts are known to be good.
+is none for the present one, the gate says so, and what differs, and passes without counting: add one with
+``python benchmarks/gate.py --record``, on a commit whose counts are known to be good.
 """
 
 from __future__ import annotations
@@ -49,18 +49,21 @@ def counted() -> dict[str, int]:
 
 
 def _stages(folder: Path) -> dict[str, int]:
-    environment = {**os.environ, "PYTHONHASHSEED": "0"}
-    subprocess.run(  # so that no stage compiles modules
-        [sys.executable, str(STAGES)], check=True, capture_output=True, env=environment, timeout=_SECONDS
-    )
+    # Only the import path of Python's variables counts; and bytecode of our own, so that no stage compiles modules,
+    # also where it cannot be written beside them.
+    environment = {name: value for name, value in os.environ.items() if name[:6] != "PYTHON" or name == "PYTHONPATH"}
+    environment |= {"PYTHONHASHSEED": "0", "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    subprocess.run([sys.executable, str(STAGES)], check=True, capture_output=True, env=environment, timeout=_SECONDS)
     command = [
-        valgrind(), "--quiet", "--tool=callgrind", "--dump-before=getppid",
+        valgrind(), "--quiet", "--vgdb=no", "--tool=callgrind", "--dump-before=getppid",
         f"--callgrind-out-file={folder}/stages.%p", sys.executable, str(STAGES),
     ]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as running:
-        said, _ = running.communicate(timeout=_SECONDS)
+    # valgrind complains of each system call that it does not know; that is told only where something went wrong.
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as running:
+        said, complained = running.communicate(timeout=_SECONDS)
     if running.returncode:
-        sys.exit(f"the stages ended with exit code {running.returncode}")
+        sys.exit(f"the stages ended with exit code {running.returncode}: {complained[-2000:]}")
     names = said.splitlines()
     files = sorted(folder.glob(f"stages.{running.pid}.*"), key=lambda path: int(path.suffix[1:]))
     if len(files) < 2 * len(names):
@@ -105,25 +108,33 @@ def judged(now: dict[str, int], before: dict[str, int]) -> tuple[list[str], bool
     return lines, bad
 
 
+def without_baseline(here: dict[str, str], known: list[dict[str, Any]]) -> list[str]:
+    """Return what to say where no baseline was recorded for an interpreter like this one."""
+    lines = ["gate: no baseline for this interpreter, its packages or this processor, so nothing was counted or judged"]
+    near = max(known, key=lambda row: sum(row["key"].get(name) == here[name] for name in here), default=None)
+    for name, value in here.items():
+        other = near["key"].get(name, "nothing") if near else "nothing"
+        lines += [f"  {name}: here {value}; in the nearest baseline {other}"] if value != other else []
+    lines.append("  add one with: python benchmarks/gate.py --record, on a commit whose counts are known to be good")
+    return lines
+
+
 def main(words: list[str]) -> int:
     """Count and judge, or record; return the exit code."""
     if not valgrind():
         sys.stdout.write("gate: tool-missing: valgrind is not installed; nothing was counted\n")
         return 1 if os.environ.get("PQV_REQUIRE_TOOLCHAINS") == "1" else 0
     known: list[dict[str, Any]] = json.loads(BASELINE.read_text("utf-8")) if BASELINE.is_file() else []
-    here, now = key(), counted()
+    here = key()
     entry = next((row for row in known if row["key"] == here), None)
-    if "--record" in words:
+    if entry is None and "--record" not in words:
+        sys.stdout.write("\n".join(without_baseline(here, known)) + "\n")
+        return 0
+    now = counted()
+    if entry is None or "--record" in words:
         rows = [row for row in known if row["key"] != here] + [{"key": here, "instructions": now}]
         BASELINE.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
         sys.stdout.write(f"gate: recorded {len(now)} counts\n")
-        return 0
-    if entry is None:
-        lines = [f"{name}: {count:,} instructions" for name, count in now.items()]
-        sys.stdout.write("\n".join([
-            "gate: no baseline for this combination, so nothing is judged; see benchmarks/gate.py on adding one",
-            *(f"  {name}: {value}" for name, value in here.items()), *lines,
-        ]) + "\n")  # fmt: skip
         return 0
     lines, bad = judged(now, entry["instructions"])
     sys.stdout.write("\n".join([*lines, f"gate: {'FAILED' if bad else 'passed'}"]) + "\n")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _CHUNK = 1 << 20
 _MOST_NAMED = 5
@@ -50,8 +50,7 @@ def directory_digests(root: Path) -> tuple[str, str, int]:
     return tree_digests(root, _walk(root)[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Uncovered:
+class Uncovered(NamedTuple):
     """What is below a folder and not bound by its digest, by path relative to it, sorted; a folder ends in ``/``.
 
     Attributes:

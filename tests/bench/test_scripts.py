@@ -66,6 +66,29 @@ def test_the_committed_baseline_counts_what_the_stages_are() -> None:
         assert {"circumstances", "libc", "compiler", "msgspec", "numpy"} == set(row["key"])
 
 
+def test_where_nothing_was_recorded_the_gate_says_so_and_what_differs() -> None:
+    gate = script("gate")
+    here = gate.key()
+    other = here | {"circumstances": here["circumstances"].replace("python-3.", "python-2."), "numpy": "0.1"}
+    said = gate.without_baseline(here, [{"key": dict.fromkeys(here, "")}, {"key": other}])
+    assert said[0].startswith("gate: no baseline for this interpreter")
+    assert [line.split(":")[0].strip() for line in said[1:-1]] == ["circumstances", "numpy"]
+    assert said[2] == f"  numpy: here {here['numpy']}; in the nearest baseline 0.1"
+    assert "in the nearest baseline nothing" in gate.without_baseline(here, [])[1]
+
+
+@pytest.mark.needs("valgrind")
+def test_an_interpreter_without_a_baseline_passes_visibly(tmp_path: Path) -> None:
+    gate = (FOLDER / "gate.py").read_text("utf-8")
+    (tmp_path / "gate.py").write_text(gate, "utf-8")  # no gate.json lies beside it
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "gate.py")], capture_output=True, text=True, check=False, timeout=60,
+        env=environment(),
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("gate: no baseline for this interpreter")
+
+
 @pytest.mark.parametrize(("required", "code"), [("1", 1), ("0", 0)])
 def test_without_valgrind_the_gate_names_the_tool(required: str, code: int, tmp_path: Path) -> None:
     done = subprocess.run(
