@@ -512,14 +512,14 @@ def test_what_lies_in_a_folder_and_has_no_digest_is_named_or_refused(tmp_path: P
     (product / "lib" / "x.py").write_text("x = 1")
     short, long, size = directory_digests(product)
     tree = Artefact(path="product/", kind="tree", sha256=short, sha512=long, bytes=size)
-    certified = issue(tmp_path / "issued", make_evidence(tested=subject(artefacts=(tree,))))
-    verified = certified.verify(artefacts=[product])
+    made = issue(tmp_path / "issued", make_evidence(tested=subject(artefacts=(tree,))))
+    verified = made.verify(artefacts=[product])
     assert (verified.decision, verified.artefacts[0].not_compared) == ("valid", ())
 
     (product / "lib" / "__pycache__").mkdir()
     (product / "lib" / "__pycache__" / "x.cpython-311.pyc").write_bytes(b"whatever Python would run in place of x.py")
     (product / "current").symlink_to("lib")
-    verified = certified.verify(artefacts=[product])
+    verified = made.verify(artefacts=[product])
     assert verified.decision == "valid"
     assert verified.artefacts[0].not_compared == ("lib/__pycache__/", "current")
     assert "Not compared: lib/__pycache__/, current." in " ".join(
@@ -527,7 +527,7 @@ def test_what_lies_in_a_folder_and_has_no_digest_is_named_or_refused(tmp_path: P
     )
 
     (product / "lib" / "more").symlink_to(tmp_path)
-    verified = certified.verify(artefacts=[product])
+    verified = made.verify(artefacts=[product])
     assert (verified.decision, failed(verified)) == ("invalid", {"artefacts"})
     assert verified.reasons == (f"artefacts: bound by no digest, so not to be compared: {product}/lib/more",)
 
