@@ -7,10 +7,10 @@ BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PINS := pyproject.toml constraints.txt
 RUN  := pqvalidate-runs/first-run-$(shell date -u +%Y%m%d-%H%M%S)
-CODE := src tests benchmarks vectors docs/conf.py
+CODE := src tests benchmarks vectors docs/conf.py docs/from_code.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix golden vectors mutants costs bench gate figures docs
+.PHONY: help run test check fix golden vectors mutants costs bench gate figures pictures docs
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -64,6 +64,9 @@ gate: $(VENV)/.ready-all ## fail where our own work takes 5 % more instructions 
 
 figures: $(VENV)/.ready-all ## measure every built-in implementation and write docs/reference/speed.md
 	$(BIN)/python benchmarks/figures.py
+
+pictures: $(VENV)/.ready-all ## draw the pictures in docs/images anew, from real runs
+	$(BIN)/python benchmarks/pictures.py
 
 docs: $(VENV)/.ready-all ## build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
-sys.path.insert(0, str(DOCS.parent / "src"))
+sys.path[:0] = [str(DOCS.parent / "src"), str(DOCS)]
+
+import from_code  # noqa: E402
 
 from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Operation  # noqa: E402
 from pqvalidate.algorithms import PARAMETER_SETS  # noqa: E402
@@ -83,12 +85,17 @@ def claims() -> str:
 
 
 GENERATED = DOCS / "reference" / "_generated"
-GENERATED.mkdir(exist_ok=True)
+SCHEMAS = GENERATED / "schemas"
+SCHEMAS.mkdir(parents=True, exist_ok=True)
 for page, content in {
     "parameter-sets": parameter_sets(),
     "kem-operations": operations(KEM_OPERATIONS),
     "signature-operations": operations(SIGNATURE_OPERATIONS),
     "questions": questions(),
     "claims": claims(),
+    "checks": from_code.checks(),
+    "documents": from_code.documents(),
 }.items():
     (GENERATED / f"{page}.md").write_text(content, encoding="utf-8")
+for file, schema in from_code.schema_files():
+    (SCHEMAS / file).write_bytes(schema)
