@@ -11,11 +11,15 @@ import tomllib
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # its types are a package of their own
 
+from pqvalidate.evidence import Circumstances
+from pqvalidate.report.model import RunReport
+from pqvalidate.report.timings import Figures
 from tests.cli.command import document, environment, pqvalidate, succeeded
 from tests.cli.conftest import Bench
 from tests.cli.test_documentation import matched
@@ -103,3 +107,21 @@ def test_documents_of_every_step_fit_their_schemas(bench: Bench, tmp_path: Path)
     assert {name: errors for name, errors in wrong.items() if errors} == {}
     for name, value in made.items():
         assert not VALIDATORS[name].is_valid({**value, "unheard-of": 1}), name
+
+
+def fields(record: Any, seen: set[Any]) -> set[str]:
+    """Return the names of the fields of a record and of the records in it."""
+    names: set[str] = set()
+    if isinstance(record, type) and issubclass(record, msgspec.Struct) and record not in seen:
+        seen.add(record)
+        for field in msgspec.structs.fields(record):
+            names |= {field.encode_name} | fields(field.type, seen)
+    for inner in get_args(record):
+        names |= fields(inner, seen)
+    return names
+
+
+def test_the_page_on_the_report_names_every_field() -> None:
+    described = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "reference" / "report.md").read_text(encoding="utf-8")))
+    elsewhere = fields(Circumstances, set()) | fields(Figures, set())  # their pages: bundle, explanation/timing
+    assert fields(RunReport, set()) - described - elsewhere == set()
