@@ -20,7 +20,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pypdfium2
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageOps
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -32,9 +32,10 @@ SHOWN = (
     (r"^Coverage", r"^  ML-DSA-44"),
     (r"^Questions", r"^  Does HashML-DSA"),
     (r"^Findings", r"^Findings"),
-    (r"^  2  critical", r"^       pqvalidate run .* --case "),
+    (r"^  2  critical", r"Refused what is valid"),
+    (r"input.context", r"^       pqvalidate run .* --case "),
     (r"^Not asked", r"^Not asked"),
-    (r"^Controls", r"^  Reference runs"),
+    (r"^Controls", r"^Controls"),
     (r"^  facts", r"^  facts"),
 )
 """Which lines are shown: from the first line that fits one pattern to the next that fits the other."""
@@ -45,7 +46,8 @@ _COLOURS = {31: "#ff7b72", 32: "#7ee787", 33: "#f2cc60", 34: "#79c0ff", 35: "#d2
 _PLAIN, _PAPER, _FAINT = "#e6edf3", "#0d1117", "#9198a1"
 _WIDTH, _HEIGHT, _SIZE, _EDGE = 8.4, 18, 14, 16
 _FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
-_PAGE_WIDTH, _PALETTE, _MARGIN, _FOOT = 900, 64, 40, 0.94
+_PAGE_WIDTH, _PALETTE, _MARGIN, _FOOT = 900, 64, 30, 0.94
+_FRAME = "#c8ccd0"
 
 
 @dataclass(frozen=True)
@@ -191,11 +193,13 @@ def certificate(folder: Path) -> bytes:
 
 
 def _without_foot(page: Image.Image) -> Image.Image:
-    """Return a page without the empty part above its foot line."""
+    """Return a page without the empty part above its foot line, in a thin frame."""
     upper = page.crop((0, 0, page.width, round(page.height * _FOOT)))
     box = ImageChops.difference(upper, Image.new("RGB", upper.size, "white")).getbbox()
     assert box is not None
-    return upper.crop((0, 0, page.width, min(upper.height, box[3] + _MARGIN)))
+    left, top, right, bottom = box
+    edges = (left - _MARGIN, top - _MARGIN, right + _MARGIN, bottom + _MARGIN)
+    return ImageOps.expand(upper.crop(edges), border=1, fill=_FRAME)
 
 
 def main() -> None:
