@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from pqvalidate.adapters.framing import FrameBuffer, pack
-from pqvalidate.adapters.interface import Call
-from pqvalidate.adapters.journal import Journal
+from pqvalidate.adapters.framing import FrameBuffer, encode
+from pqvalidate.adapters.interface import Call, Fault, Ok, Rejected
+from pqvalidate.adapters.journal import MOST_ENTRIES, Journal
+from pqvalidate.adapters.replies import replies_in
 from pqvalidate.adapters.worker_batches import MOST_CALLS, answer_batch, batch_frame, single_requests, together_in_one
 
 
@@ -61,49 +62,82 @@ def test_a_batch_has_a_limit_and_handles_travel_alone() -> None:
     assert together_in_one([call("load_decapsulation_key", dk=b"")] * 3, 0) == []
 
 
+def numbers(messages: list[dict[str, Any]]) -> list[int]:
+    return [number for message in messages for number in range(message["id"], message["id"] + len(message["many"]))]
+
+
 def test_replies_are_safe_before_they_are_sent_and_sent_once(tmp_path: Path) -> None:
     ours, theirs = Journal(tmp_path / "j", create=True), Journal(tmp_path / "j")
     channel = Channel()
-    seen: list[list[int]] = []
+    seen: list[list[bytes]] = []
 
-    def answers() -> Iterator[dict[str, Any]]:
-        for _ in range(3):
-            seen.append([reply["id"] for reply in iter(ours.rest(0).next, None)])
-            yield {"ok": {}}
+    def answers() -> Iterator[bytes]:
+        for number in range(3):
+            seen.append(ours.rest(4))
+            yield bytes([number])
 
     assert answer_batch({"id": 4}, answers(), theirs, channel)
-    assert seen == [[], [4], [4, 5]]
-    assert [reply["id"] for reply in decoded(b"".join(channel.sent))] == [4, 5, 6]
-    assert ours.rest(0).next() is None
+    assert seen == [[], [b"\0"], [b"\0", b"\1"]]
+    assert numbers(decoded(b"".join(channel.sent))) == [4, 5, 6]
+    assert ours.rest(0) == []
 
 
 def test_replies_that_have_arrived_are_not_counted_again(tmp_path: Path) -> None:
     ours, theirs = Journal(tmp_path / "j", create=True), Journal(tmp_path / "j")
+    theirs.begin(3)
     for number in range(3, 8):
-        theirs.add(pack({"id": number, "ok": {}}))
-    assert [reply["id"] for reply in iter(ours.rest(5).next, None)] == [5, 6, 7]
+        theirs.add(encode(number))
+    assert ours.rest(5) == [5, 6, 7]
+    assert ours.rest(2) == []
+    assert ours.rest(8) == []
 
 
 def test_a_journal_that_vendor_code_has_scribbled_on_gives_what_is_whole(tmp_path: Path) -> None:
     ours, theirs = Journal(tmp_path / "j", create=True), Journal(tmp_path / "j")
-    theirs.add(pack({"id": 1, "ok": {}}))
-    theirs.add(b"\xff\xff\xff\xff no frame")
-    assert [reply["id"] for reply in iter(ours.rest(0).next, None)] == [1]
-    with (tmp_path / "j").open("r+b") as file:
-        file.write(b"\xff\xff\xff\xff")
-    assert [reply["id"] for reply in iter(ours.rest(0).next, None)] == [1]
-    with (tmp_path / "j").open("r+b") as file:
-        file.write(b"\0\0\0\0")
-    assert ours.rest(0).next() is None
+    theirs.begin(1)
+    theirs.add(encode(b"whole"))
+    theirs.add(b"\xc4\xff no value")
+    assert ours.rest(1) == [b"whole"]
+    for place, words, left in (
+        (12, b"\xff\xff\xff\xff", [b"whole"]), (8, b"\0\0\0\0", []), (0, b"\xff" * 8, []),
+    ):  # fmt: skip
+        with (tmp_path / "j").open("r+b") as file:
+            file.seek(place)
+            file.write(words)
+        assert ours.rest(1) == left
 
 
 def test_a_reply_without_room_is_sent_at_once_and_in_order(tmp_path: Path) -> None:
     Journal(tmp_path / "j", create=True)
     channel = Channel()
     sizes = [10, 1 << 20, 20]
-    replies = ({"ok": {"signature": bytes(size)}} for size in sizes)
-    assert answer_batch({"id": 0}, replies, Journal(tmp_path / "j"), channel)
-    assert [len(reply["ok"]["signature"]) for reply in decoded(b"".join(channel.sent))] == sizes
+    assert answer_batch({"id": 0}, map(bytes, sizes), Journal(tmp_path / "j"), channel)
+    sent = decoded(b"".join(channel.sent))
+    assert numbers(sent) == [0, 1, 2]
+    assert [len(reply) for message in sent for reply in message["many"]] == sizes
+
+
+def test_more_replies_than_there_are_places_are_sent_in_between(tmp_path: Path) -> None:
+    Journal(tmp_path / "j", create=True)
+    channel = Channel()
+    assert answer_batch({"id": 9}, iter([b""] * (2 * MOST_ENTRIES + 5)), Journal(tmp_path / "j"), channel)
+    assert numbers(decoded(b"".join(channel.sent))) == [9 + number for number in range(2 * MOST_ENTRIES + 5)]
+
+
+@pytest.mark.parametrize(
+    ("entries", "kinds"),
+    [
+        ([b"k" * 32, b"j" * 32], [Ok, Ok]), ([{"rejected": "no"}, {"error": "E"}], [Rejected, Fault]),
+        ([{"died": "SystemExit"}, b""], [Fault]), ([True, b""], [Fault]), ([[b"", b""]], [Fault]),
+        ([b""] * 4, [Fault]), ([], [Fault]), ("no list", [Fault]), ([b"", {"ok": {"x": b""}}], [Ok, Fault]),
+    ],
+)  # fmt: skip
+def test_replies_among_many_are_believed_in_the_shape_of_their_operation(entries: Any, kinds: list[type]) -> None:
+    calls = [call(dk=b"", c=b"")] * 3
+    assert [type(reply) for reply in replies_in({"id": 5, "many": entries}, 5, calls)] == kinds
+    (stale,) = replies_in({"id": 4, "many": entries}, 5, calls)
+    assert isinstance(stale, Fault)
+    assert stale.kind == "protocol"
 
 
 def test_nothing_is_answered_after_the_process_says_that_it_dies(tmp_path: Path) -> None:
@@ -111,4 +145,4 @@ def test_nothing_is_answered_after_the_process_says_that_it_dies(tmp_path: Path)
     channel = Channel()
     answers: Iterator[dict[str, Any]] = iter([{"ok": {}}, {"died": "SystemExit"}, {"ok": {}}])
     assert not answer_batch({"id": 0}, answers, Journal(tmp_path / "j"), channel)
-    assert len(decoded(b"".join(channel.sent))) == 2
+    assert numbers(decoded(b"".join(channel.sent))) == [0, 1]

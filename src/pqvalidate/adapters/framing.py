@@ -15,7 +15,10 @@ MAX_FRAME = 64 * 1024 * 1024
 
 _MOST_SHOWN = 80
 
-_encode = msgspec.msgpack.Encoder().encode
+_MANY = struct.Struct(">5sQ6sH")
+encode = msgspec.msgpack.Encoder().encode
+"""Makes MessagePack of a value."""
+
 _decode = msgspec.msgpack.Decoder().decode
 _to_json = msgspec.json.Encoder().encode
 _from_json = msgspec.json.Decoder().decode
@@ -27,13 +30,34 @@ class FrameError(ValueError):
 
 def pack(message: dict[str, Any]) -> bytes:
     """Return ``message`` as one frame."""
-    body = _encode(message)
+    body = encode(message)
+    return HEADER.pack(len(body)) + body
+
+
+def pack_many(number: int, count: int, entries: bytes) -> bytes:
+    """Return one frame ``{"id": number, "many": [...]}`` around so many MessagePack values, which stand in a row."""
+    body = _MANY.pack(b"\x82\xa2id\xcf", number, b"\xa4many\xdc", count) + entries
     return HEADER.pack(len(body)) + body
 
 
 def pack_line(message: dict[str, Any]) -> bytes:
     """Return ``message``, whose byte strings are in hex by now, as one line of JSON."""
     return _to_json(message) + b"\n"
+
+
+def unpack(body: bytes) -> Any:  # noqa: ANN401  (any value of MessagePack)
+    """Return the value in the body of a frame.
+
+    Raises:
+        FrameError: it is not MessagePack.
+
+    """
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, RecursionError, TypeError, ValueError, OverflowError) as error:
+        # Beside DecodeError: a map or list as key of a map, a time stamp out of range, nesting.
+        msg = f"a frame is not MessagePack: {error}"
+        raise FrameError(msg) from error
 
 
 class FrameBuffer:
@@ -68,12 +92,7 @@ class FrameBuffer:
             return None
         body = bytes(self._bytes[HEADER.size : end])
         del self._bytes[:end]
-        try:
-            message = _decode(body)
-        except (msgspec.DecodeError, RecursionError, TypeError, ValueError, OverflowError) as error:
-            # Beside DecodeError: a map or list as key of a map, a time stamp out of range, nesting.
-            msg = f"a frame is not MessagePack: {error}"
-            raise FrameError(msg) from error
+        message = unpack(body)
         if not isinstance(message, dict):
             msg = "a frame holds no map"
             raise FrameError(msg)

@@ -1,7 +1,7 @@
 """Replies on their way: written where the host can read them even if the worker dies before it sends them.
 
-A worker that answers many quick calls sends their replies together. Until then they lie in a file that both processes
-have mapped, so that a crash in the midst of a batch still belongs to exactly one call.
+A worker that answers many quick calls sends their replies together, as one message. Until then they lie in a file that
+both processes have mapped, so that a crash in the midst of a batch still belongs to exactly one call.
 """
 
 from __future__ import annotations
@@ -9,16 +9,24 @@ from __future__ import annotations
 import mmap
 import struct
 from pathlib import Path
+from typing import Any, Final
 
-from pqvalidate.adapters.framing import FrameBuffer, FrameError, pack
+from pqvalidate.adapters.framing import FrameError, pack_many, unpack
 
 NAME = ".pqvalidate-replies"
+MOST_ENTRIES: Final = 256
+"""So many replies are kept at most."""
 _SIZE = 1 << 20
+_NUMBER = struct.Struct("<Q")
 _END = struct.Struct("<I")
+_ENDS = _NUMBER.size
+_DATA = _ENDS + _END.size * MOST_ENTRIES
 
 
 class Journal:
-    """Frames that are not sent yet, in a mapped file of 1 MiB; the first four bytes say where they end.
+    """Replies that are not sent yet, in a mapped file of 1 MiB.
+
+    It begins with the number of the first reply (u64) and where each reply ends (u32, 0 from the first free place on).
 
     Args:
         path: the file; its folder belongs to the worker alone.
@@ -34,38 +42,40 @@ class Journal:
             if create:
                 file.truncate(_SIZE)
             self._map = mmap.mmap(file.fileno(), _SIZE)
-        self._end = _END.size
-        if create:
-            _END.pack_into(self._map, 0, self._end)
+        self._number, self._count, self._end = 0, 0, _DATA
 
-    def add(self, frame: bytes) -> bool:
-        """Keep a frame until it is sent; return False if there is no room for it."""
-        end = self._end + len(frame)
-        if end > _SIZE:
+    def begin(self, number: int) -> None:
+        """Forget the replies, which are sent; the next one answers the call of this number."""
+        self._map[_ENDS : _ENDS + _END.size * self._count] = bytes(_END.size * self._count)
+        _NUMBER.pack_into(self._map, 0, number)
+        self._number, self._count, self._end = number, 0, _DATA
+
+    def add(self, entry: bytes) -> bool:
+        """Keep a reply, as one MessagePack value, until it is sent; return False if there is no room for it."""
+        end = self._end + len(entry)
+        if end > _SIZE or self._count == MOST_ENTRIES:
             return False
-        self._map[self._end : end] = frame
-        _END.pack_into(self._map, 0, end)  # after the frame, so that half of one never counts
+        self._map[self._end : end] = entry
+        _END.pack_into(self._map, _ENDS + _END.size * self._count, end)  # after it, so that half of one never counts
+        self._count += 1
         self._end = end
         return True
 
     def unsent(self) -> bytes:
-        """Return the frames that are kept."""
-        return self._map[_END.size : self._end]
+        """Return the message with the replies that are kept, empty if there are none."""
+        return pack_many(self._number, self._count, self._map[_DATA : self._end]) if self._count else b""
 
-    def clear(self) -> None:
-        """Forget the frames, which are sent."""
-        self._end = _END.size
-        _END.pack_into(self._map, 0, self._end)
-
-    def rest(self, number: int) -> FrameBuffer:
-        """Return the whole replies from ``number`` on that a lost worker left; what is malformed ends them."""
-        (end,) = _END.unpack_from(self._map)
-        left, kept = FrameBuffer(), FrameBuffer()
-        left.feed(self._map[_END.size : min(max(end, _END.size), _SIZE)])
-        try:
-            while (message := left.next()) is not None:
-                if isinstance(found := message.get("id"), int) and found >= number:
-                    kept.feed(pack(message))
-        except FrameError:
-            return kept
-        return kept
+    def rest(self, number: int) -> list[Any]:
+        """Return the replies from ``number`` on that a lost worker left; what is malformed ends them."""
+        (first,) = _NUMBER.unpack_from(self._map)
+        found: list[Any] = []
+        begin = _DATA
+        for (end,) in _END.iter_unpack(self._map[_ENDS:_DATA]):
+            if not begin < end <= _SIZE:
+                break
+            try:
+                found.append(unpack(self._map[begin:end]))
+            except FrameError:
+                break
+            begin = end
+        return found[number - first :] if first <= number else []

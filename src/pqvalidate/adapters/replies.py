@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pqvalidate.adapters.interface import (
@@ -38,6 +38,51 @@ def reply_to(message: dict[str, Any], number: int, call: Call | dict[str, Any]) 
     if "died" in message:
         return Fault("crash", f"ended by {printable(message['died'])}")
     return fitting(message, call) if isinstance(call, Call) else reply_of(message)
+
+
+def replies_in(message: dict[str, Any], number: int, calls: Sequence[Call | dict[str, Any]]) -> list[Reply]:
+    """Return the replies that one message holds (``many``) to the calls from ``number`` on, at least one.
+
+    They end with the first one that costs the process. A reply is the operation's only output, a list of its outputs,
+    or a map like a message of its own without a number.
+    """
+    entries = message["many"]
+    if message.get("id") != number:
+        return [Fault("protocol", f"a reply carries id {printable(message.get('id'))}, expected {number}")]
+    if not isinstance(entries, list) or not 0 < len(entries) <= len(calls):
+        return [Fault("protocol", f"a message does not hold replies to one call or more, and {len(calls)} at most")]
+    found: list[Reply] = []
+    asked, names, kind = ("", ""), ("",), bytes
+    for entry, call in zip(entries, calls):  # noqa: B905  (as many as there are)
+        if not isinstance(call, Call):
+            return [*found, Fault("protocol", "a reply among many came to a request of another kind")]
+        if (call.operation, call.parameter_set) != asked:
+            asked = call.operation, call.parameter_set
+            names = _outputs_of(call)
+            kind = _OUTPUT_TYPES.get(names[0], bytes)
+        if type(entry) is kind and len(names) == 1 and (kind is not bytes or len(entry) <= _LONGEST_OUTPUT):
+            found.append(Ok({names[0]: entry}))
+            continue
+        reply = _entry(entry, call, names)
+        found.append(reply)
+        if isinstance(reply, Fault) and reply.kind != "exception":
+            break
+    return found
+
+
+def _outputs_of(call: Call) -> tuple[str, ...]:
+    operation = _TABLES[call.parameter_set].get(call.operation)
+    return operation.outputs if operation else ()
+
+
+def _entry(entry: object, call: Call, names: tuple[str, ...]) -> Reply:
+    """Return one reply among many that is not just the only output."""
+    if isinstance(entry, dict):
+        return Fault("crash", f"ended by {printable(entry['died'])}") if "died" in entry else fitting(entry, call)
+    values = entry if isinstance(entry, list) else [entry]
+    if not names or len(values) != len(names):
+        return Fault("protocol", f"a reply among many does not hold {', '.join(names) or 'what was asked for'}")
+    return fitting({"ok": dict(zip(names, values, strict=True))}, call)
 
 
 def fitting(message: dict[str, Any], call: Call) -> Reply:

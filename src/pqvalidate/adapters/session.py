@@ -19,7 +19,7 @@ from pqvalidate.adapters.journal import NAME as JOURNAL
 from pqvalidate.adapters.journal import Journal
 from pqvalidate.adapters.pace import Pace
 from pqvalidate.adapters.process import ChildProcess, on_main_thread, python_worker, receive, send
-from pqvalidate.adapters.replies import printable, reply_of, reply_to, wire
+from pqvalidate.adapters.replies import printable, replies_in, reply_of, reply_to, wire
 from pqvalidate.adapters.worker_batches import batch_frame, together_in_one
 from pqvalidate.errors import AttachError, NoProcessError, UsageError
 
@@ -285,7 +285,7 @@ class Session:
 
     def _converse(self, child: ChildProcess, calls: Sequence[Call | dict[str, Any]], replies: list[Reply]) -> None:
         outgoing: deque[memoryview] = deque()
-        sent = answered = 0
+        sent = answered = before = 0
         deadline = time.monotonic() + self._seconds(calls[0])
         while answered < len(calls):
             queued = sum(map(len, outgoing))
@@ -301,18 +301,24 @@ class Session:
             if isinstance(message, Fault) and message.kind == "crash":
                 message = Fault("crash", f"{message.why}{_last_words(child)}")
             number = self._next_id + answered
-            if answered and not isinstance(message, Fault) and message.get("id") == number - 1:
+            if answered and not isinstance(message, Fault) and message.get("id") == before:
                 # The call before was answered twice. Taking that back leaves this one unanswered, to be asked again.
                 replies[-1] = Fault("protocol", "a second reply came to the same call")
                 self._lose()
                 return
-            outcome = message if isinstance(message, Fault) else self._reply(message, number, calls[answered])
-            replies.append(outcome)
+            if isinstance(message, Fault):
+                found: list[Reply] = [message]
+            elif self._journal and "many" in message:
+                found = replies_in(message, number, calls[answered:sent])
+            else:
+                found = [self._reply(message, number, calls[answered])]
+            replies += found
+            outcome, before = found[-1], number
             if isinstance(outcome, Fault) and outcome.kind != "exception":
                 self.killed_from_outside = outcome.kind == "crash" and child.killed_from_outside()
                 self._lose()
                 return
-            answered += 1
+            answered += len(found)
             deadline = time.monotonic() + self._seconds(calls[min(answered, len(calls) - 1)])
         self._next_id += answered
 
@@ -324,8 +330,10 @@ class Session:
             message = self._next_message(child, outgoing, deadline, late)
             if self._journal is None or not isinstance(message, Fault):
                 return message
-            self._ending, self._buffer = message, self._journal.rest(number)
-        return self._buffer.next() or self._ending
+            self._ending = message
+            if rest := self._journal.rest(number):
+                return {"id": number, "many": rest}
+        return self._ending
 
     def _seconds(self, call: Call | dict[str, Any]) -> int:
         """Return the time limit of a request: that of one call; for several calls, what ``pace`` says."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from pqvalidate.adapters.framing import pack
+from pqvalidate.adapters.framing import encode, pack, pack_many
 from pqvalidate.adapters.interface import Call
 from pqvalidate.adapters.journal import Journal
 
@@ -26,6 +26,10 @@ def together_in_one(calls: Sequence[Call | dict[str, Any]], begin: int) -> list[
     first = calls[begin]
     if not isinstance(first, Call) or first.operation in ("together", "measure") or first.operation.startswith("load_"):
         return []
+    given = first.inputs
+    if "handle" in given:
+        return []
+    names = given.keys()
     found: list[Call] = []
     size = 0
     for call in calls[begin : begin + MOST_CALLS]:
@@ -33,26 +37,34 @@ def together_in_one(calls: Sequence[Call | dict[str, Any]], begin: int) -> list[
             not isinstance(call, Call)
             or call.operation != first.operation
             or call.parameter_set != first.parameter_set
-            or call.inputs.keys() != first.inputs.keys()
+            or (inputs := call.inputs).keys() != names
         ):
             break
-        size += sum(len(value) for value in call.inputs.values() if isinstance(value, (bytes, str)))
+        for name in names:
+            value = inputs[name]
+            if (value is not given[name] or not found) and isinstance(value, (bytes, str)):
+                size += len(value)
         if size > _MOST_BYTES:
             break
         found.append(call)
-    return found if "handle" not in first.inputs else []
+    return found
 
 
 def batch_frame(calls: Sequence[Call], number: int) -> bytes:
     """Return the frame for ``calls``, whose replies carry ``number`` and the numbers behind it."""
-    first = calls[0].inputs
-    common = {
-        name: value for name, value in first.items() if all(call.inputs[name] == value for call in calls[1:])
-    }  # fmt: skip
+    rows = [call.inputs for call in calls]
+    first, rest = rows[0], rows[1:]
+    common = {}
+    for name, value in first.items():
+        for row in rest:
+            if row[name] is not value and row[name] != value:
+                break
+        else:
+            common[name] = value
     names = [name for name in first if name not in common]
     return pack({
         "id": number, "op": "batch", "name": calls[0].operation, "set": calls[0].parameter_set, "common": common,
-        "names": names, "rows": [[call.inputs[name] for name in names] for call in calls],
+        "names": names, "rows": [[row[name] for name in names] for row in rows],
     })  # fmt: skip
 
 
@@ -60,42 +72,49 @@ class _Channel(Protocol):
     def sendall(self, data: bytes, /) -> None: ...
 
 
-def answer_batch(request: Mapping[str, Any], answers: Iterator[dict[str, Any]], journal: Journal, to: _Channel) -> bool:
+def answer_batch(
+    request: Mapping[str, Any], answers: Iterator[Any], journal: Journal, to: _Channel
+) -> bool:  # fmt: skip
     """Send the replies to a batch, several at once, each safe in the journal until then; return whether it went on.
 
     It ends early when an answer says that the process died of it.
     """
-    sent = time.perf_counter_ns()
-    alive = True
-    for number, answer in enumerate(answers, request["id"]):
-        answer["id"] = number
-        frame = pack(answer)
-        kept = journal.add(frame)
-        alive = "died" not in answer
-        if kept and alive and time.perf_counter_ns() - sent < _LONGEST_WAIT_NS:
+    first: int = request["id"]
+    journal.begin(first)
+    clock = time.perf_counter_ns
+    sent = clock()
+    for number, answer in enumerate(answers, first):
+        entry = encode(answer)
+        kept = journal.add(entry)
+        alive = type(answer) is not dict or "died" not in answer
+        if kept and alive and clock() - sent < _LONGEST_WAIT_NS:
             continue
-        _flush(journal, to)
+        _flush(journal, to, number + kept)
         if not kept:
-            to.sendall(frame)
-        sent = time.perf_counter_ns()
+            to.sendall(pack_many(number, 1, entry))
+            journal.begin(number + 1)
+        sent = clock()
         if not alive:
-            break
-    _flush(journal, to)
-    return alive
+            return False
+    _flush(journal, to, first)
+    return True
 
 
-def _flush(journal: Journal, to: _Channel) -> None:
+def _flush(journal: Journal, to: _Channel, following: int) -> None:
+    """Send what is kept; ``following`` is the number of the reply that comes next."""
     if waiting := journal.unsent():
         to.sendall(waiting)
-        journal.clear()
+    journal.begin(following)
 
 
 def answers(
     request: Mapping[str, Any], method: Any, outputs: Sequence[str],  # noqa: ANN401  (whatever an adapter offers)
     single: Callable[[dict[str, Any]], dict[str, Any]],
     guarded: Callable[[Callable[[], dict[str, Any]]], dict[str, Any]],
-) -> Iterator[dict[str, Any]]:  # fmt: skip
+) -> Iterator[Any]:  # fmt: skip
     """Yield the answers to the calls of a batch, each before the next call is made.
+
+    An answer is the only output of the operation, a list of its outputs, or a map with ``rejected`` and the like.
 
     Args:
         request: the batch.
@@ -105,20 +124,20 @@ def answers(
         guarded: turns an exception into the answer that it means.
 
     """
-    me = os.getpid()
+    getpid = os.getpid
+    me = getpid()
     many = getattr(method, "many", None)
     if many is None:
         yield from map(single, single_requests(request))
         return
+    alone = len(outputs) == 1
     for found in many(request["common"], request["names"], request["rows"]):
-        if os.getpid() != me:  # a copy that vendor code forked off and let return must not answer, too
+        if getpid() != me:  # a copy that vendor code forked off and let return must not answer, too
             os._exit(0)
         if isinstance(found, Exception):
             yield guarded(partial(_raise, found))
-        elif len(outputs) == 1:
-            yield {"ok": {outputs[0]: found}}
         else:
-            yield {"ok": dict(zip(outputs, found, strict=True))}
+            yield found if alone else list(found)
 
 
 def _raise(error: Exception) -> dict[str, Any]:
