@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
-from pqvalidate.adapters.interface import Call, Fault, Reply, Unasked
+from pqvalidate.adapters.interface import Call, Fault, Ok, Reply, Unasked
 from pqvalidate.evidence import CaseRecord
 from pqvalidate.planner import Task
 from pqvalidate.suites import CaseResult, Compute, Script
@@ -89,28 +89,32 @@ class _Lane:
         calls = [call for _, _, wanted in self.active for call in wanted]
         received = iut.ask(calls, losses_left) if calls else []
         self.thinking = self.executor.submit(self._answer, received)
-        return sum(map(_costly, received))
+        return sum(_costly(reply) for reply in received if type(reply) is not Ok)
 
     def _begin(self) -> None:
         """Start every script, and go on until each of them waits for calls or has ended."""
         for case in self.cases:
             script = self.task.check.script(case, self.task.asking)
-            self._advance(case, script, partial(next, script))
+            self._advance(case, script, script.send, None)
         self._compute()
 
     def _answer(self, received: Sequence[Reply]) -> None:
         """Resume every script with its replies, and go on until each of them waits for calls or has ended."""
         wanted, self.active = self.active, []
-        replies = iter(received)
+        some_unasked = any(isinstance(reply, Unasked) for reply in received if type(reply) is not Ok)
+        begin = 0
         for case, script, calls in wanted:
-            mine = list(islice(replies, len(calls)))
+            end = begin + len(calls)
+            mine = list(received[begin:end])
+            begin = end
             if len(mine) < len(calls) and mine and _costly(mine[-1]):
                 # Given up in the midst of this case: the fault that did it stands for the replies that are lacking.
                 mine += [mine[-1]] * (len(calls) - len(mine))
-            if not_asked := next((reply for reply in mine if isinstance(reply, Unasked)), None):
+            not_asked = next((r for r in mine if isinstance(r, Unasked)), None) if some_unasked else None
+            if not_asked:
                 self.finished[case.id] = self._not_asked(case, not_asked, mine)
             elif len(mine) == len(calls):  # else given up before this case was asked in full: it has no record
-                self._advance(case, script, partial(script.send, mine))
+                self._advance(case, script, script.send, mine)
         self._compute()
 
     def _compute(self) -> None:
@@ -120,14 +124,14 @@ class _Lane:
             waiting, self.active = self.active, []
             for case, script, items in waiting:
                 if id(items) in values:
-                    self._advance(case, script, partial(_resume, script, values[id(items)]))
+                    self._advance(case, script, partial(_resume, script), values[id(items)])
                 else:
                     self.active.append((case, script, items))
 
-    def _advance(self, case: Any, script: Script, resume: Callable[[], Sequence[Any]]) -> None:  # noqa: ANN401
+    def _advance(self, case: Any, script: Script, resume: Callable[[Any], Sequence[Any]], value: Any) -> None:  # noqa: ANN401
         """Resume one script; it either asks again or ends in a record."""
         try:
-            self.active.append((case, script, resume()))
+            self.active.append((case, script, resume(value)))
         except StopIteration as end:
             self.finished[case.id] = _record(self.task, case, end.value)
         except Exception as error:  # noqa: BLE001  (a mistake in a check is our error and must not end the run)
@@ -181,6 +185,8 @@ def _batch(function: Callable[..., Sequence[Any]], name: str, items: Sequence[Co
 
 
 def _record(task: Task, case: Any, result: CaseResult) -> CaseRecord:  # noqa: ANN401
+    if result.outcome == "pass" and not (result.data or result.why or result.fault):
+        return CaseRecord(step=task.index, case=case.id, outcome="pass")
     data = {name: value.hex() if isinstance(value, bytes) else value for name, value in result.data.items()}
     return CaseRecord(
         step=task.index, case=case.id, outcome=result.outcome, why=result.why, fault=result.fault,

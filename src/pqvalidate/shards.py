@@ -17,8 +17,9 @@ from pqvalidate.evidence import CaseRecord, Outcome, StepResult, Tally, settle
 
 SMALLEST: Final = 4096
 """Cases of a shard of a small campaign; a campaign of no more than that is not run in shards."""
-LARGER: Final = 4
-"""Shards of a campaign of more than ``LARGER * LARGER`` small ones are so many times larger: each costs a start."""
+FEW: Final = 32
+LARGEST_OF_FEW: Final = 32_768
+"""Shards are doubled up to this size while a campaign would have more than ``FEW``: each costs a start."""
 MOST: Final = 4096
 """A campaign has at most so many shards, so that their records stay small whatever the number of cases."""
 LOSS_LIMIT: Final = 10
@@ -53,9 +54,9 @@ class ShardRecord(Record):
 
 
 def size(planned: int) -> int:
-    """Return how many cases a shard has: 4096; 16,384 of more than 65,536; more where over 4096 shards would be."""
-    length = SMALLEST if planned <= SMALLEST * LARGER * LARGER else SMALLEST * LARGER
-    while planned > length * MOST:
+    """Return how many cases a shard has: 4096; up to 32,768 for 32 shards at most; more where over 4096 would be."""
+    length = SMALLEST
+    while planned > length * (FEW if length < LARGEST_OF_FEW else MOST):
         length *= 2
     return length
 

@@ -158,7 +158,7 @@ class Implementation:
         After ``most_losses`` calls that each cost the process, the rest is not made.
         """
         replies = Watching(self._session).ask(calls, most_losses)
-        return [unasked(reply) for reply in replies] if self._bridged else replies
+        return [unasked(reply) if type(reply) is Fault else reply for reply in replies] if self._bridged else replies
 
     @property
     def measures(self) -> bool:

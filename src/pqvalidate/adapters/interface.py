@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
+import msgspec
+
 from pqvalidate.algorithms import PARAMETER_SETS
 
 Value: TypeAlias = bytes | bool | str
 FaultKind: TypeAlias = Literal["crash", "timeout", "exception", "protocol"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One question to an implementation: an operation of a parameter set with its named inputs.
 
     Two operations are about the process: ``restart`` starts a new one, ``together`` makes several calls in one of the
@@ -28,8 +29,7 @@ class Call:
     inputs: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Ok:
+class Ok(msgspec.Struct, frozen=True):
     """The operation succeeded; ``values`` holds its named outputs (``valid`` for the checking operations)."""
 
     values: Mapping[str, Any]

@@ -52,15 +52,17 @@ def replies_in(message: dict[str, Any], number: int, calls: Sequence[Call | dict
     if not isinstance(entries, list) or not 0 < len(entries) <= len(calls):
         return [Fault("protocol", f"a message does not hold replies to one call or more, and {len(calls)} at most")]
     found: list[Reply] = []
-    asked, names, kind = ("", ""), ("",), bytes
+    asked = ("", "")
+    names: tuple[str, ...] = ("",)
+    kind: type = bytes
     for entry, call in zip(entries, calls):  # noqa: B905  (as many as there are)
         if not isinstance(call, Call):
             return [*found, Fault("protocol", "a reply among many came to a request of another kind")]
         if (call.operation, call.parameter_set) != asked:
             asked = call.operation, call.parameter_set
             names = _outputs_of(call)
-            kind = _OUTPUT_TYPES.get(names[0], bytes)
-        if type(entry) is kind and len(names) == 1 and (kind is not bytes or len(entry) <= _LONGEST_OUTPUT):
+            kind = _OUTPUT_TYPES.get(names[0], bytes) if names else bytes
+        if type(entry) is kind and len(names) == 1 and not (isinstance(entry, bytes) and len(entry) > _LONGEST_OUTPUT):
             found.append(Ok({names[0]: entry}))
             continue
         reply = _entry(entry, call, names)

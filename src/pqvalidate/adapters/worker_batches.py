@@ -17,6 +17,7 @@ from pqvalidate.adapters.journal import Journal
 
 MOST_CALLS = 64
 _MOST_BYTES = 1 << 18
+_SIZED = {bytes, str}
 _LONGEST_WAIT_NS = 5_000_000
 """A reply waits so long at most for those behind it, which is little beside any limit for a call."""
 
@@ -26,23 +27,20 @@ def together_in_one(calls: Sequence[Call | dict[str, Any]], begin: int) -> list[
     first = calls[begin]
     if not isinstance(first, Call) or first.operation in ("together", "measure") or first.operation.startswith("load_"):
         return []
-    given = first.inputs
+    operation, name, given = first.operation, first.parameter_set, first.inputs
     if "handle" in given:
         return []
-    names = given.keys()
-    found: list[Call] = []
+    fields = given.keys()
     size = 0
+    found: list[Call] = []
     for call in calls[begin : begin + MOST_CALLS]:
-        if (
-            not isinstance(call, Call)
-            or call.operation != first.operation
-            or call.parameter_set != first.parameter_set
-            or (inputs := call.inputs).keys() != names
-        ):
+        if not isinstance(call, Call) or call.operation != operation or call.parameter_set != name:
             break
-        for name in names:
-            value = inputs[name]
-            if (value is not given[name] or not found) and isinstance(value, (bytes, str)):
+        inputs = call.inputs
+        if inputs.keys() != fields:
+            break
+        for value in inputs.values():
+            if type(value) in _SIZED:
                 size += len(value)
         if size > _MOST_BYTES:
             break

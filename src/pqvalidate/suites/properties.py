@@ -76,7 +76,8 @@ def changed(value: bytes, tape: Tape, *, simplest: bool = False) -> bytes:
         out[position : position + length] = tape.read(length)
     else:
         out[:] = tape.read(len(value))
-    return bytes(out) if bytes(out) != value else bytes([value[0] ^ 1]) + value[1:]
+    made = bytes(out)
+    return made if made != value else bytes([value[0] ^ 1]) + value[1:]
 
 
 def _kem(case: Drawn, asking: Asking) -> Script:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar, overload
+from typing import Final, Generic, TypeVar, overload
+
+import msgspec
 
 from pqvalidate.suites import Asking
+
+_BLOCK: Final = 136
+"""SHAKE256 gives so many bytes per permutation (FIPS 202 table 3); many a case needs no more."""
 
 
 class Tape:
@@ -15,7 +19,7 @@ class Tape:
 
     def __init__(self, asking: Asking, name: str, number: int) -> None:
         self._state = hashlib.shake_256(asking.seed + f"|{asking.parameter_set}|{name}|{number}".encode())
-        self._bytes, self._at = self._state.digest(256), 0
+        self._bytes, self._at = self._state.digest(_BLOCK), 0
 
     def read(self, length: int) -> bytes:
         """Return the next bytes."""
@@ -27,11 +31,14 @@ class Tape:
 
     def below(self, bound: int) -> int:
         """Return a number from 0 to ``bound`` - 1; the bias is below 2^-32 for the small bounds used here."""
-        return int.from_bytes(self.read(6), "little") % bound
+        begin = self._at
+        self._at = end = begin + 6
+        if end > len(self._bytes):
+            self._bytes = self._state.digest(2 * end)
+        return int.from_bytes(self._bytes[begin:end], "little") % bound
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(msgspec.Struct, frozen=True):
     """One case of a campaign: its number on the tape, and how far it was made simpler after a failure."""
 
     id: str
