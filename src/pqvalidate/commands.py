@@ -48,7 +48,7 @@ def run(given: argparse.Namespace) -> int:
     with attach(given.iut, sandbox=given.sandbox) as iut:
         planned = make_plan(iut.subject, selection)
         with (
-            crew_of(iut, iut.subject, given) as crew,
+            crew_of(iut, given, folder) as crew,
             BundleWriter(folder, runner.opening(planned, iut.subject), resume=given.resume) as writer,
             _progress() as progress,
         ):

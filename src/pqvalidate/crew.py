@@ -6,17 +6,19 @@ until the case is found that does it; that case is recorded as an error of ours,
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 import msgspec
 
 from pqvalidate import shards
 from pqvalidate.adapters.sandbox_paths import SandboxMode
-from pqvalidate.errors import AttachError, InputError, PqvalidateError, UsageError
+from pqvalidate.errors import AttachError, InputError, UsageError
 from pqvalidate.evidence import CaseRecord, Subject
 from pqvalidate.planner import Task
 from pqvalidate.scheduler import Asked
@@ -25,6 +27,8 @@ from pqvalidate.shards import KEPT, LETTERS, ShardRecord
 
 _BEAT: Final = 0.2
 """After so many seconds without news the caller may heed a budget or Ctrl-C."""
+_PATIENCE: Final = 30.0
+"""Seconds in which a worker that was started again may come back."""
 _MOST_DEATHS: Final = 128
 """So many dead workers in one run are no matter of single cases any more."""
 
@@ -57,17 +61,22 @@ class Crew(Protocol):
     def news(self, pieces: Iterator[Piece]) -> Iterator[News]:
         """Carry out shards and yield each when it is finished; in between, yield now and then to be broken off."""
 
+    def stop(self) -> None:
+        """End all work that is in flight, and return when nothing of it runs any more; the crew is then done."""
+
 
 class Alone:
     """This process, one shard after the other, with the implementation that the run has attached."""
 
     def __init__(self, iut: Asked) -> None:
         self._iut, self.restarts = iut, 0
+        self._going: Generator[int, None, Answer] | None = None
 
     def news(self, pieces: Iterator[Piece]) -> Iterator[News]:
         """Carry out shards in order."""
         for piece in pieces:
             going, told, what = carry(self._iut, piece.task, piece.lo, piece.hi), 0, _what(piece)
+            self._going = going
             while True:
                 try:
                     done = next(going)
@@ -78,6 +87,11 @@ class Alone:
                 yield News(cases=done - told, what=what)
                 told = done
 
+    def stop(self) -> None:
+        """End the shard that was broken off, with the computations that were made for it."""
+        if self._going:
+            self._going.close()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mission:
@@ -86,12 +100,13 @@ class Mission:
     iut: str
     sandbox: SandboxMode
     subject: Subject
+    run: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def order(self, piece: Piece) -> bytes:
         """Return the order for a piece."""
         asking = piece.task.asking
         order = Order(
-            iut=self.iut, sandbox=self.sandbox,
+            run=self.run, iut=self.iut, sandbox=self.sandbox,
             subject=subject_digest(self.subject), step=piece.task.index, check=piece.task.check.name,
             parameter_set=asking.parameter_set, depth=asking.depth, seed=asking.seed.hex(),
             operations=tuple(sorted(asking.operations)), lo=piece.lo, hi=piece.hi,
@@ -107,14 +122,18 @@ class Workers:
         width: returns how many orders it can take at a time.
         deaths: the exceptions by which it says that a worker died with its order.
         mission: what all orders have in common.
+        halt: ends the work of all workers, and returns when it has ended.
+        hint: what to try where an implementation cannot be attached, or is another one, beside this run.
 
     """
 
     def __init__(
-        self, executor: Executor, width: Callable[[], int], deaths: tuple[type[BaseException], ...], mission: Mission
+        self, executor: Executor, width: Callable[[], int], deaths: tuple[type[BaseException], ...], mission: Mission,
+        *, halt: Callable[[], None] = lambda: None, hint: str = "",
     ) -> None:  # fmt: skip
         self._executor, self._width, self._deaths = executor, width, deaths
-        self._mission, self._dead = mission, 0
+        self._mission, self._dead, self._halt, self._hint = mission, 0, halt, hint
+        self._seen = time.monotonic()
         self.restarts = 0
 
     def news(self, pieces: Iterator[Piece]) -> Iterator[News]:
@@ -122,7 +141,8 @@ class Workers:
         again, flying = deque[Piece](), dict[Future[bytes], Piece]()
         parts: dict[tuple[int, int], list[tuple[int, Answer]]] = {}
         while True:
-            while len(flying) < max(1, self._width()):
+            width = self._wide()
+            while len(flying) < width:
                 piece = again.popleft() if again else next(pieces, None)
                 if piece is None:
                     break
@@ -146,6 +166,27 @@ class Workers:
                 if whole:
                     del parts[piece.task.index, piece.shard[0]]
 
+    def stop(self) -> None:
+        """End what the workers are doing."""
+        self._halt()
+
+    def _wide(self) -> int:
+        """Return how many orders may be out, at least one.
+
+        Raises:
+            UsageError: there has been no worker for a while.
+
+        """
+        width, now = self._width(), time.monotonic()
+        if width:
+            self._seen = now
+        elif now - self._seen > _PATIENCE:
+            raise UsageError(
+                f"there has been no worker for {_PATIENCE:g} s; what was finished is kept: start workers again,"
+                " and go on with --resume"
+            )
+        return max(1, width)
+
     def _answer(self, future: Future[bytes], piece: Piece, again: deque[Piece]) -> Answer | None:
         """Return the answer to a piece; after a death, put it back to be tried again, and return nothing."""
         try:
@@ -162,7 +203,7 @@ class Workers:
             again.extend(tried)
             return None
         if answer.trouble:
-            raise _trouble(answer)
+            raise _trouble(answer, self._hint)
         return answer
 
 
@@ -191,14 +232,16 @@ def _blamed(piece: Piece, death: str) -> Answer:
     return Answer(letters=LETTERS["error"], cases=(case,))
 
 
-def _trouble(answer: Answer) -> Exception:
+def _trouble(answer: Answer, hint: str) -> Exception:
     """Return what an answer's trouble is raised as, so that the command ends as if it had happened here."""
     said = f"a shard could not be carried out: {answer.trouble}"
-    kinds: dict[int, type[PqvalidateError]] = {2: UsageError, 3: AttachError}
-    if answer.exit_code in kinds:
-        return kinds[answer.exit_code](said)
+    if answer.exit_code == UsageError.exit_code:
+        return UsageError(said)
+    if answer.exit_code == AttachError.exit_code:
+        return AttachError(f"{said} {hint}".rstrip())
     if answer.exit_code == InputError.exit_code:
-        return InputError("a shard", "", answer.trouble, "Give every worker the same files, versions and packages")
+        remedy = f"Give every worker the same files, versions and packages. {hint}".rstrip(". ")
+        return InputError("a shard", "", answer.trouble, remedy)
     return RuntimeError(said)
 
 

@@ -131,6 +131,7 @@ def run(
         started, began = _now(), time.monotonic_ns()
         crew = crew or Alone(iut)
         results, failures = _run_tasks(iut, planned, writer, budget or Budget(), interrupts, progress, crew)
+        crew.stop()  # controls measure times, which nothing may run beside
         facts = Facts(
             tool=TOOL, subject=subject, plan=planned.plan, results=_every_step(planned, results),
             controls=_controls(planned, interrupts, progress),

@@ -6,12 +6,12 @@ import argparse
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pqvalidate import shard_work
 from pqvalidate.crew import Alone, Crew, Mission, Workers
@@ -23,8 +23,17 @@ from pqvalidate.vendors import BUILT_IN
 
 _DASK = re.compile(r"dask://(?P<place>[^/\s]+:\d+)/?")
 _CONNECT_SECONDS = 10
+_ONE_JOB = "If it owns a device of which there is one, try --jobs 1."
+_ONE_THREAD = "If it owns a device of which there is one, run it on this machine, without --executor."
 _EACH = 2
 """Orders for each thread of a cluster: the next one is there when a shard ends."""
+
+
+class Attached(Asked, Protocol):
+    """An implementation that a run has attached."""
+
+    subject: Subject
+    folders: tuple[Path, ...]
 
 
 def check_flags(jobs: int | None, executor: str) -> None:
@@ -43,24 +52,28 @@ def check_flags(jobs: int | None, executor: str) -> None:
 
 
 @contextmanager
-def crew_of(iut: Asked, subject: Subject, flags: argparse.Namespace) -> Iterator[Crew]:
+def crew_of(iut: Attached, flags: argparse.Namespace, folder: Path) -> Iterator[Crew]:
     """Open the crew that carries out the shards of a run, and end its work whatever happens.
 
     Args:
-        iut: the implementation that the run has attached; one job alone goes on with it.
-        subject: what was planned for; every worker makes sure that it has the same.
+        iut: the implementation that the run has attached; one job alone goes on with it, and every worker makes sure
+            that it has the same.
         flags: ``iut``, by which workers attach it, a manifest by its absolute path; ``sandbox`` as for ``attach``;
             ``jobs``, processes on this machine, or None for the usual number; ``executor``, ``local`` or
             ``dask://HOST:PORT``.
+        folder: where the run writes.
 
     Raises:
-        UsageError: a flag is wrong, the package ``distributed`` is missing, or there is no scheduler.
+        UsageError: a flag is wrong, the package ``distributed`` is missing, there is no scheduler, or the run would
+            write among the files of the implementation.
 
     """
     executor = flags.executor
     check_flags(flags.jobs, executor)
-    mission = Mission(iut=_absolute(flags.iut), sandbox=flags.sandbox, subject=subject)
+    mission = Mission(iut=_absolute(flags.iut), sandbox=flags.sandbox, subject=iut.subject)
     jobs = flags.jobs or _usual_jobs(mission.iut)
+    if executor != "local" or jobs > 1:
+        _refuse_inside(folder, iut.folders)
     if executor != "local":
         with _cluster(executor, mission) as crew:
             yield crew
@@ -69,7 +82,7 @@ def crew_of(iut: Asked, subject: Subject, flags: argparse.Namespace) -> Iterator
     else:
         lanes = Lanes(jobs)
         try:
-            yield Workers(lanes, lambda: jobs, (ProcessDied,), mission)
+            yield Workers(lanes, lambda: jobs, (ProcessDied,), mission, halt=lanes.close, hint=_ONE_JOB)
         finally:
             lanes.close()
 
@@ -77,6 +90,16 @@ def crew_of(iut: Asked, subject: Subject, flags: argparse.Namespace) -> Iterator
 def _usual_jobs(iut: str) -> int:
     """Return one job for a manifest, since it may own a device of which there is one; a library gets all processors."""
     return len(os.sched_getaffinity(0)) if iut in BUILT_IN and hasattr(os, "sched_getaffinity") else 1
+
+
+def _refuse_inside(folder: Path, artefacts: Sequence[Path]) -> None:
+    """Refuse to write among the files of the implementation: every process would find another implementation there."""
+    for artefact in artefacts:
+        if folder.resolve().is_relative_to(artefact):
+            raise UsageError(
+                f"{folder} lies in {artefact}, which is a part of the implementation: what is written there changes it"
+                " for the other processes; choose an --out elsewhere, or --jobs 1"
+            )
 
 
 def _absolute(name: str) -> str:
@@ -112,13 +135,17 @@ def _cluster(executor: str, mission: Mission) -> Iterator[Crew]:
     try:
         engine = client.get_executor(pure=False)
 
+        def halt() -> None:
+            with suppress(OSError, TimeoutError):  # of a worker that cannot be reached
+                client.run(shard_work.stop, mission.run, on_error="ignore", callback_timeout=_CONNECT_SECONDS)
+            engine.shutdown(wait=False)
+
         def width() -> int:
             threads: dict[str, int] = client.nthreads()
             return _EACH * sum(threads.values())
 
-        yield Workers(engine, width, (distributed.KilledWorker,), mission)
-        engine.shutdown(wait=False)
-        client.run(shard_work.close)
+        with _halted(halt, gone):
+            yield Workers(engine, width, (distributed.KilledWorker,), mission, halt=halt, hint=_ONE_THREAD)
     except gone:
         raise UsageError(
             f"the scheduler of dask at {place} is gone; what was finished is kept, go on with --resume"
@@ -126,3 +153,17 @@ def _cluster(executor: str, mission: Mission) -> Iterator[Crew]:
     finally:
         with suppress(*gone, OSError, TimeoutError):
             client.close(timeout=_CONNECT_SECONDS)
+
+
+@contextmanager
+def _halted(halt: Callable[[], None], gone: tuple[type[BaseException], ...]) -> Iterator[None]:
+    """Halt the workers in the end, also after Ctrl-C; not where the scheduler is gone, which nobody could tell them."""
+    try:
+        yield
+    except gone:
+        raise
+    except BaseException:
+        with suppress(*gone):
+            halt()
+        raise
+    halt()

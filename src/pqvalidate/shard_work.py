@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import Counter
-from collections.abc import Generator
+from collections import Counter, deque
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -19,7 +20,7 @@ from pqvalidate.adapters.attach import Implementation, attach
 from pqvalidate.adapters.interface import Call
 from pqvalidate.adapters.sandbox_paths import SandboxMode
 from pqvalidate.documents import Record, canonical
-from pqvalidate.errors import PqvalidateError
+from pqvalidate.errors import InputError, PqvalidateError, UsageError
 from pqvalidate.evidence import CaseRecord, Depth, Subject
 from pqvalidate.planner import Task
 from pqvalidate.scheduler import Asked, carry_out, losses, window
@@ -27,13 +28,20 @@ from pqvalidate.shards import KEPT, LETTERS, LOSS_LIMIT, UNRECORDED
 from pqvalidate.suites import Asking, find_check
 from pqvalidate.suites.tape import Numbered, number_of
 
+_OVER: Final = "the run is over"
+_RUNS: Final = 64
+"""So many runs that are over are remembered; orders of older ones do not come any more."""
 _SIMPLEST: Final = 4
 """Level of the simplest variant of a campaign's case; 0 is the case itself."""
 
 
 class Order(Record):
-    """A range of a campaign's cases, and the implementation that they are put to; ``subject`` is its digest."""
+    """A range of a campaign's cases, and the implementation that they are put to; ``subject`` is its digest.
 
+    ``run`` is drawn for each run: a run that has ended is known by it.
+    """
+
+    run: str
     iut: str
     sandbox: SandboxMode
     subject: str
@@ -123,11 +131,10 @@ def work(order: bytes) -> bytes:
 
 
 def _carried_out(order: Order) -> Answer:
-    iut = _ATTACHED.take(order.iut, order.sandbox)
-    try:
-        if subject_digest(iut.subject) != order.subject:
+    with _ATTACHED.lent(order) as iut:
+        if iut is None:
             where = f"{order.iut}, where the shard runs, is not the implementation that was planned for"
-            return Answer(trouble=f"{where}: files, version or operations differ", exit_code=4)
+            return Answer(trouble=f"{where}: files, version or operations differ", exit_code=InputError.exit_code)
         check = find_check(order.check)
         asking = Asking(
             parameter_set=order.parameter_set, depth=order.depth, seed=bytes.fromhex(order.seed),
@@ -141,8 +148,6 @@ def _carried_out(order: Order) -> Answer:
             except StopIteration as end:
                 answer: Answer = end.value
                 return replace(answer, restarts=iut.restarts - before)
-    finally:
-        _ATTACHED.give_back(order.iut, order.sandbox, iut)
 
 
 class _Attached:
@@ -151,23 +156,76 @@ class _Attached:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[tuple[str, str, Implementation]] = []
+        self._lent: list[tuple[str, Implementation]] = []
+        self._over = deque[str](maxlen=_RUNS)
 
-    def take(self, name: str, sandbox: SandboxMode) -> Implementation:
-        """Return one that is idle, or attach another."""
+    @contextmanager
+    def lent(self, order: Order) -> Iterator[Implementation | None]:
+        """Lend the implementation of an order while it is carried out; None if it is not the one planned for.
+
+        Raises:
+            UsageError: the run is over.
+
+        """
+        iut = self._fitting(order)
+        if iut is None:
+            yield None
+            return
         with self._lock:
+            self._lent.append((order.run, iut))
+            if order.run in self._over:
+                iut.interrupt()
+        try:
+            yield iut
+        except BaseException:
+            self._give_back(order, iut, keep=False)
+            raise
+        self._give_back(order, iut, keep=True)
+
+    def _fitting(self, order: Order) -> Implementation | None:
+        """Return an implementation that is the one planned for: an idle one, or else one that is attached now.
+
+        An idle one may be that of files which have changed since; it is ended.
+        """
+        while (idle := self._take(order)) is not None:
+            if subject_digest(idle.subject) == order.subject:
+                return idle
+            idle.close()
+        iut = attach(order.iut, sandbox=order.sandbox)
+        if subject_digest(iut.subject) == order.subject:
+            return iut
+        iut.close()
+        return None
+
+    def _take(self, order: Order) -> Implementation | None:
+        with self._lock:
+            if order.run in self._over:
+                raise UsageError(_OVER)
             for row in self._idle:
-                if row[:2] == (name, sandbox):
+                if row[:2] == (order.iut, order.sandbox):
                     self._idle.remove(row)
                     return row[2]
-        return attach(name, sandbox=sandbox)
+        return None
 
-    def give_back(self, name: str, sandbox: SandboxMode, iut: Implementation) -> None:
-        """Keep one for the next order."""
+    def _give_back(self, order: Order, iut: Implementation, *, keep: bool) -> None:
         with self._lock:
-            self._idle.append((name, sandbox, iut))
+            self._lent.remove((order.run, iut))
+            if keep := keep and order.run not in self._over:
+                self._idle.append((order.iut, order.sandbox, iut))
+        if not keep:
+            iut.close()
+
+    def stop(self, run: str) -> None:
+        """End what works for a run and what is idle; orders of that run are refused from now on."""
+        with self._lock:
+            self._over.append(run)
+            for mine, iut in self._lent:
+                if mine == run:
+                    iut.interrupt()
+        self.close()
 
     def close(self) -> None:
-        """End them all."""
+        """End those that are idle."""
         with self._lock:
             while self._idle:
                 self._idle.pop()[2].close()
@@ -177,5 +235,10 @@ _ATTACHED = _Attached()
 
 
 def close() -> None:
-    """End the implementations that this process has attached for shards."""
+    """End the implementations that this process keeps for further shards."""
     _ATTACHED.close()
+
+
+def stop(run: str) -> None:
+    """End the work of this process for a run, also what another thread is doing for it; its orders are refused."""
+    _ATTACHED.stop(run)

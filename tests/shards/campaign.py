@@ -34,11 +34,13 @@ def command(*words: str | Path, planted: str = "") -> list[str]:
     return [sys.executable, "-c", code, *map(str, words)]
 
 
-def done(*words: str | Path, planted: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+def done(
+    *words: str | Path, planted: str = "", iut: str | Path = VENDOR, **more: str
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
     """Run a campaign to its end."""
     return subprocess.run(
-        command(*RUN, *words, planted=planted), env=environment(**more), capture_output=True, text=True, check=False,
-        timeout=100, stdin=subprocess.DEVNULL,
+        command(RUN[0], iut, *RUN[2:], *words, planted=planted), env=environment(**more), capture_output=True,
+        text=True, check=False, timeout=100, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
 

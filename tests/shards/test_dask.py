@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,9 +57,9 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> str:
     return pqv.read_evidence(out).facts_digest
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    folder = tmp_path_factory.mktemp("cluster")
+@contextmanager
+def running(folder: Path, count: int) -> Iterator[Cluster]:
+    """Run a scheduler with so many workers."""
     file = folder / "scheduler.json"
     with ExitStack() as stack:
         words = ("--host", "127.0.0.1", "--no-dashboard")
@@ -68,9 +68,23 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         while not file.exists() and time.monotonic() < end:
             time.sleep(0.05)
         own = ("worker", "--scheduler-file", file, *words, "--nthreads", "1", "--no-nanny", "--local-directory")
-        workers = [program(stack, *own, folder / str(number)) for number in range(WORKERS)]
+        workers = [program(stack, *own, folder / str(number)) for number in range(count)]
         address = json.loads(file.read_text())["address"].replace("tcp://", "dask://")
         yield Cluster(address, scheduler, workers)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with running(tmp_path_factory.mktemp("cluster"), WORKERS) as found:
+        yield found
+
+
+def until(ready: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not ready() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert ready()
 
 
 def test_a_cluster_gives_the_same_facts_also_with_a_worker_killed(cluster: Cluster, here: str, tmp_path: Path) -> None:
@@ -87,6 +101,28 @@ def test_a_cluster_gives_the_same_facts_also_with_a_worker_killed(cluster: Clust
     assert killed is not None
     assert killed.wait(5) == -signal.SIGKILL
     assert pqv.read_evidence(out).facts_digest == here
+
+
+def test_ctrl_c_leaves_no_implementation_behind_on_any_worker(cluster: Cluster, tmp_path: Path) -> None:
+    process = started("--out", tmp_path / "b", "--executor", cluster.address, scratch=tmp_path, **FAULTS)
+    until(lambda: lines(tmp_path / "b") >= 1)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(30) in {1, 3}
+    alive = [worker for worker in cluster.workers if worker.poll() is None]
+    assert alive
+    until(lambda: not any(children(worker.pid) for worker in alive), seconds=15)
+
+
+def test_a_run_does_not_wait_for_ever_when_all_workers_are_gone(tmp_path: Path) -> None:
+    with running(tmp_path, 1) as cluster:
+        words = command(*RUN, "--out", tmp_path / "b", "--executor", cluster.address,
+                        planted="import pqvalidate.crew\npqvalidate.crew._PATIENCE = 1.0")  # fmt: skip
+        process = subprocess.Popen(words, env=environment(**FAULTS), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        until(lambda: lines(tmp_path / "b") >= 1)
+        cluster.workers[0].kill()
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert re.fullmatch(rb"pqvalidate: there has been no worker for 1 s; .*--resume", said.strip())
 
 
 def test_a_scheduler_that_goes_ends_the_run_with_a_sentence_and_resume_goes_on(

@@ -155,6 +155,9 @@ class Failing:
             shard = shards.record(piece.task.index, piece.lo, letters, 0, 0, kept)
             yield News(shard=shard, cases=piece.hi - piece.lo, what="x")
 
+    def stop(self) -> None:
+        """Nothing is in flight."""
+
 
 def test_of_many_failures_the_first_are_reported_whole_in_whatever_order_they_come() -> None:
     planned = make_plan(SUBJECT, Selection(depth="quick", seed="5eed", only=("ml-kem/campaign",), cases=10**7))

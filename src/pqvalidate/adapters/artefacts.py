@@ -45,6 +45,12 @@ def artefacts_of(manifest: Manifest, file: Path) -> tuple[tuple[Artefact, ...], 
     return (artefact_of(module, module.name),), (note,)
 
 
+def artefact_folders(manifest: Manifest, file: Path) -> tuple[Path, ...]:
+    """Return the real paths of the folders that the manifest names as artefacts, of which every file counts."""
+    named = [(file.parent / source.path).resolve() for source in manifest.artefacts if source.path]
+    return tuple(path for path in named if path.is_dir())
+
+
 def module_file(manifest: Manifest, file: Path) -> Path | None:
     """Return the file of the target module below the manifest's import path, if it is there."""
     relative = Path(*manifest.attach.target.partition(":")[0].split("."))

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 import pqvalidate.vendors as built_in
-from pqvalidate.adapters.artefacts import artefact_of, artefacts_of, command_files, library_file, module_file
+from pqvalidate.adapters.artefacts import (
+    artefact_folders,
+    artefact_of,
+    artefacts_of,
+    command_files,
+    library_file,
+    module_file,
+)
 from pqvalidate.adapters.c_abi_plan import bridge_symbols
 from pqvalidate.adapters.fenced import under_valgrind
 from pqvalidate.adapters.harness import HarnessSession, Program
@@ -92,6 +99,7 @@ class Implementation:
         subject: who made it and the digests of its files.
         operations: per parameter set, the operations that it really has; ``name.option`` marks an optional input,
             ``fixed:name.input`` an input whose length the interface cannot express.
+        folders: whole folders that are the implementation, by their real paths; what is written there changes it.
 
     """
 
@@ -101,6 +109,7 @@ class Implementation:
     ) -> None:  # fmt: skip
         artefacts, notes = artefacts_of(manifest, file)
         artefacts += tuple(artefact_of(path, path.name) for path in extra)
+        self.folders = artefact_folders(manifest, file)
         self._session = session_of(manifest, file, sandbox, extra)
         self._bridged = bool(_bridge(manifest))
         try:
@@ -135,6 +144,10 @@ class Implementation:
     def close(self) -> None:
         """End the process of the implementation and all that it started."""
         self._session.close()
+
+    def interrupt(self) -> None:
+        """Kill the process of the implementation from another thread; whoever is asking meets a UsageError."""
+        self._session.interrupt()
 
     @property
     def session(self) -> Session:

@@ -213,10 +213,14 @@ class ChildProcess:
                 break
         return self._printed.decode("utf-8", "replace")
 
-    def end(self) -> None:
-        """End the child and every process that it started, also those that left its session; then clean up."""
+    def kill(self) -> None:
+        """Kill the child and those that stayed in its session; whoever owns it still has to end it."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._child.pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """End the child and every process that it started, also those that left its session; then clean up."""
+        self.kill()
         self._child.wait()
         self._end_descendants()
         for descriptor in (self._pidfd, self._log):

@@ -115,6 +115,12 @@ class Session:
         self._closed = True
         self._lose()
 
+    def interrupt(self) -> None:
+        """Kill the child for good, from any thread; the one that asks meets a UsageError, and closes."""
+        self._closed = True
+        if child := self._child:
+            child.kill()
+
     def _lose(self) -> None:
         if self._child is not None:
             child, self._child = self._child, None
