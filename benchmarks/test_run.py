@@ -17,6 +17,7 @@ from pqvalidate.vendors import pycryptodome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -48,9 +49,9 @@ def iut() -> Iterator[Implementation]:
         yield implementation
 
 
-def bare_calls(plan: Planned) -> list[tuple[Callable[..., object], list[Value]]]:
+def bare_calls(plan: Planned, vendor: ModuleType = pycryptodome) -> list[tuple[Callable[..., object], list[Value]]]:
     """Return every call of the plan as an in-process function and its arguments."""
-    objects = {name: pycryptodome.implementation(name) for name in plan.plan.parameter_sets}
+    objects = {name: vendor.implementation(name) for name in plan.plan.parameter_sets}
     found = []
     for task in plan.tasks:
         for case in task.cases:

@@ -8,7 +8,7 @@ never on time.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -20,7 +20,9 @@ from pqvalidate.planner import Task
 from pqvalidate.suites import CaseResult, Compute, Script
 
 _LANES = 4
-_CASES_PER_LANE = 128
+CASES_PER_LANE = 128
+QUICK_CASES_PER_LANE = 512
+"""For implementations whose calls are quick: between two lanes theirs would wait for us."""
 
 
 class Asked(Protocol):
@@ -35,8 +37,10 @@ def losses(cases: Sequence[CaseRecord]) -> int:
     return sum(case.fault in ("crash", "timeout", "protocol") for case in cases)
 
 
-def carry_out(iut: Asked, task: Task, cases: Iterable[Any], most_losses: int) -> Iterator[list[CaseRecord]]:
-    """Run the scripts of all cases and yield their records, a lane's worth at a time.
+def carry_out(
+    iut: Asked, task: Task, cases: Iterable[Any], most_losses: int, size: int = CASES_PER_LANE
+) -> Generator[list[CaseRecord], None, None]:  # fmt: skip
+    """Run the scripts of all cases and yield their records, a lane's worth (``size`` cases) at a time.
 
     After ``most_losses`` cases that each cost a process, the rest has no record.
     """
@@ -45,7 +49,7 @@ def carry_out(iut: Asked, task: Task, cases: Iterable[Any], most_losses: int) ->
     lost = 0
     with ThreadPoolExecutor(1, thread_name_prefix="oracle") as executor:
         while True:
-            while lost < most_losses and len(lanes) < _LANES and (chosen := list(islice(waiting, _CASES_PER_LANE))):
+            while lost < most_losses and len(lanes) < _LANES and (chosen := list(islice(waiting, size))):
                 lanes.append(_Lane(task, chosen, executor))
             if not lanes:
                 return

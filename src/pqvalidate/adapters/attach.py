@@ -174,6 +174,11 @@ class Implementation:
         return [unasked(reply) if type(reply) is Fault else reply for reply in replies] if self._bridged else replies
 
     @property
+    def quick(self) -> bool:
+        """Whether it is a C library, whose calls take little time."""
+        return bool(self._session.target.settings.get("library"))
+
+    @property
     def measures(self) -> bool:
         """Whether calls can be timed where they are made; a vendor's program need not offer that."""
         return bool(self._session.hello.get("measure", True))

@@ -125,14 +125,14 @@ def answers(
     getpid = os.getpid
     me = getpid()
     many = getattr(method, "many", None)
-    if many is None:
-        yield from map(single, single_requests(request))
-        return
+    made = many(request["common"], request["names"], request["rows"]) if many else map(single, single_requests(request))
     alone = len(outputs) == 1
-    for found in many(request["common"], request["names"], request["rows"]):
+    for found in made:
         if getpid() != me:  # a copy that vendor code forked off and let return must not answer, too
             os._exit(0)
-        if isinstance(found, Exception):
+        if many is None:
+            yield found["ok"].get(outputs[0], found) if alone and "ok" in found else found
+        elif isinstance(found, Exception):
             yield guarded(partial(_raise, found))
         else:
             yield found if alone else list(found)
