@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,7 @@ from pqvalidate.vectors import Case
 _MOST_NAMED = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedCall(Call):
+class RecordedCall(Call, frozen=True, kw_only=True):
     """A call that names its case, because two tests may have the same inputs and different answers."""
 
     case: str
