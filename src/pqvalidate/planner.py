@@ -40,12 +40,17 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A planned step together with the check and the cases that carry it out."""
+    """A planned step together with the check and the cases that carry it out.
+
+    ``others`` are the cases of the check from which the operator has picked one: a planted fault need not show in
+    the one that a vendor's fault showed in, so the controls of a replay may use them.
+    """
 
     index: int
     check: Check
     asking: Asking
     cases: Sequence[Any]
+    others: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +86,8 @@ def make_plan(subject: Subject, selection: Selection) -> Planned:
                 continue
             step, cases = _step(check, asking, subject, selection)
             if step.reason is None and cases:
-                tasks.append(Task(index=len(steps), check=check, asking=asking, cases=cases))
+                others = _expressible(check, asking)[0] if selection.case else ()
+                tasks.append(Task(index=len(steps), check=check, asking=asking, cases=cases, others=others))
             steps.append(step)
     if selection.case and not tasks:
         raise UsageError(f"no case {selection.case!r} in the selected checks; see the finding for its exact name")

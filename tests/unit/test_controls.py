@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pqvalidate import controls
-from pqvalidate.adapters.interface import KEM_OPERATIONS, Call, Fault, Ok, Rejected
+from pqvalidate.adapters.interface import Call, Fault, Ok, Rejected, table_for
 from pqvalidate.controls import MUTANTS, InProcess, first_not_passed, reference, run_controls
 from pqvalidate.evidence import Subject
 from pqvalidate.mutants import OracleKem, OracleSignature, fit, kem_with
@@ -15,12 +15,12 @@ NAME = "ML-KEM-512"
 NO_COMPARISON = MUTANTS["no re-encryption check"]
 
 
-def plan(*only: str, sets: tuple[str, ...] = (NAME,)) -> Planned:
+def plan(*only: str, sets: tuple[str, ...] = (NAME,), case: str = "") -> Planned:
     subject = Subject(
         vendor="Example BV", name="X", version="1", form="software-library", adapter="none", artefacts=(), claims=sets,
-        caller_checks=(), operations=dict.fromkeys(sets, tuple(KEM_OPERATIONS)), configuration={}, notes=(),
+        caller_checks=(), operations={name: tuple(table_for(name)) for name in sets}, configuration={}, notes=(),
     )  # fmt: skip
-    return make_plan(subject, Selection(depth="quick", seed="00", only=only))
+    return make_plan(subject, Selection(depth="quick", seed="00", only=only, case=case))
 
 
 def task(check: str) -> Task:
@@ -118,3 +118,24 @@ def test_the_randomness_of_the_oracle_can_be_given() -> None:
     ek, _ = kem.keygen()
     assert ek == kem.keygen_from_seed(bytes(64))[0]
     assert kem.encapsulate(ek) == kem.encapsulate_derand(ek, bytes(32))
+
+
+@pytest.mark.parametrize(
+    ("check", "case"),
+    [
+        ("ml-kem/rejection-regions", "last-32-bytes"), ("ml-kem/lengths-ek", "empty"),
+        ("ml-kem/decrypt-sweep", "edges/0"),
+        ("ml-dsa/z-bound", "z-over/0/0/+130994"), ("ml-dsa/hint-encoding", "bad-hints/order/first/0"),
+    ],
+)  # fmt: skip
+def test_a_replay_of_one_case_keeps_its_controls(check: str, case: str) -> None:
+    name = "ML-KEM-768" if check.startswith("ml-kem") else "ML-DSA-44"
+    planned = plan(check, sets=(name,), case=case)
+    assert [len(task.cases) for task in planned.tasks] == [1]
+    assert {(row.expected, row.seen) for row in run_controls(planned)} == {("pass", "pass"), ("fail", "fail")}
+
+
+def test_a_replay_whose_check_cannot_fail_at_all_loses_its_control(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(controls.KILLED_BY, "ml-kem/lengths-ek", ("Kyber round 3 under the name of ML-KEM",))
+    _, mutant = run_controls(plan("ml-kem/lengths-ek", case="empty"))
+    assert (mutant.expected, mutant.seen) == ("fail", "pass")
