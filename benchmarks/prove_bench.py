@@ -1,4 +1,4 @@
-"""Show what ``pqvalidate bench`` can tell on a busy machine: ``prove_bench.py [--times 10] [--seconds 3] [--load 1]``.
+"""Show what ``pqvalidate bench`` can tell on a busy machine: ``prove_bench.py [--times 10] [--seconds 1] [--load 1]``.
 
 Three proofs, each repeated ``--times`` times while ``--load`` other processes keep the machine busy:
 
@@ -7,11 +7,17 @@ Three proofs, each repeated ``--times`` times while ``--load`` other processes k
 2. an implementation that does 21 decapsulations where the other does 20, which is 5 % more work, breaks a rule of 1 %,
    by time and by instructions;
 3. one that does the same 20 breaks none.
+
+It takes some ten minutes and begins no run after ``--minutes`` (10). With ``--keep FILE`` each run is kept when it is
+made, and the same command goes on where it was stopped. The verdict is a table, or JSON with ``--format json``; the
+exit code is 0 where all was shown, 1 where something was not, and 3 where runs are still to be made.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -20,6 +26,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.kept import UNDECIDED, Kept, told
 
 from pqvalidate.adapters.instructions import valgrind
 from pqvalidate.bench.benchmark import Wanted, benchmark
@@ -76,75 +87,85 @@ def manifest(folder: Path, name: str, times: int) -> str:
     return str(file)
 
 
-def repeats(times: int, seconds: float) -> bool:
+def repeats(kept: Kept, times: int, seconds: float) -> dict[str, Any]:
     """Time two implementations beside each other again and again; return whether all ratios are near their median."""
-    ratios, took = [], []
-    for number in range(times):
+    while kept.wants("repeats", times):
         began = time.monotonic()
         report = benchmark(Wanted(
             named=("pycryptodome",), against="openssl", parameter_sets=(SET,), operations=("encapsulate",),
             seconds=seconds,
         ))  # fmt: skip
-        took.append(time.monotonic() - began)
-        (row,) = report.ratios
-        ratios.append(row.ratio_ppm / 1e6)
+        took, (row,) = time.monotonic() - began, report.ratios
+        kept.add("repeats", ratio_ppm=row.ratio_ppm, low_ppm=row.low_ppm, high_ppm=row.high_ppm, ms=round(took * 1e3))
         interval = f"{row.low_ppm / 1e6:.4f} to {row.high_ppm / 1e6:.4f}"
-        say(f"  run {number + 1}: {ratios[-1]:.4f} ({interval}), {took[-1]:.0f} s")
-    middle = statistics.median(ratios)
-    worst = max(abs(ratio / middle - 1) for ratio in ratios)
-    good = worst <= WITHIN and max(took) <= LONGEST_SECONDS
-    say(f"1. repeats: worst {worst:.2%} from the median {middle:.4f}, longest run {max(took):.0f} s: {passed(good)}")
-    return good
+        say(f"  repeats: {row.ratio_ppm / 1e6:.4f} ({interval}), {took:.0f} s")
+    runs = kept.of("repeats")
+    ratios = [run["ratio_ppm"] / 1e6 for run in runs]
+    worst = max((abs(ratio / statistics.median(ratios) - 1) for ratio in ratios), default=0.0)
+    longest = max((run["ms"] / 1e3 for run in runs), default=0.0)
+    good = worst <= WITHIN and longest <= LONGEST_SECONDS
+    seen = f"worst {worst:.2%} from the median, longest run {longest:.0f} s"
+    return verdict("1. a ratio repeats within 3 %", len(runs), times, seen, good=good)
 
 
-def planted(times: int, seconds: float, work: int, expected: str) -> bool:
+def planted(kept: Kept, times: int, seconds: float, work: int, expected: str) -> list[dict[str, Any]]:
     """Compare ``work`` decapsulations with 20 again and again; return whether the rules say what they should."""
-    texts = [TIME_RULE, *([COUNT_RULE] if valgrind() else [])]
-    right = dict.fromkeys(texts, 0)
+    texts, what = [TIME_RULE, *([COUNT_RULE] if valgrind() else [])], f"{work} beside 20"
     with tempfile.TemporaryDirectory(prefix="pqvalidate-prove-") as name:
         folder = Path(name)
         base, mutant = manifest(folder, "base", 20), manifest(folder, "mutant", work)
-        for number in range(times):
+        while kept.wants(what, times):
+            began = time.monotonic()
             report = benchmark(Wanted(
                 named=(mutant,), against=base, operations=("decapsulate",), seconds=seconds,
                 rules=tuple(map(parse_rule, texts)), instructions=bool(valgrind()),
             ))  # fmt: skip
-            for rule in report.rules:
-                right[rule.text] += rule.verdict == expected
-            say(f"  run {number + 1}: {'; '.join(f'{rule.verdict}, {rule.why}' for rule in report.rules)}")
-    good = all(count == times for count in right.values())
-    listed = ", ".join(f"'{text}' {expected} {count} of {times}" for text, count in right.items())
-    say(f"{work / 20 - 1:.0%} planted: {listed}: {passed(good)}")
-    return good
+            seen = {rule.text: rule.verdict for rule in report.rules}
+            kept.add(what, rules=seen, ms=round(1e3 * (time.monotonic() - began)))
+            say(f"  {what}: {'; '.join(f'{rule.verdict}, {rule.why}' for rule in report.rules)}")
+    runs, rows = kept.of(what), []
+    for text in texts:
+        right = sum(run["rules"].get(text) == expected for run in runs)
+        part = f"{2 if work > 20 else 3}. {work / 20 - 1:.0%} planted, '{text}'"
+        rows.append(verdict(part, len(runs), times, f"{expected} {right} times", good=right == len(runs)))
+    return rows
 
 
-def passed(good: bool) -> str:  # noqa: FBT001
-    """Return a word."""
-    return "shown" if good else "NOT SHOWN"
+def verdict(part: str, runs: int, times: int, seen: str, *, good: bool) -> dict[str, Any]:
+    """Return a row of the verdict; what is not complete is not shown yet, and what failed once is not shown at all."""
+    shown = "not shown" if not good else "shown" if runs >= times else "to be gone on with"
+    return {"part": part, "runs": f"{runs} of {times}", "seen": seen, "verdict": shown}
 
 
 def say(what: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(f"{what}\n")
-    sys.stdout.flush()
+    """Tell on standard error what was seen, at once."""
+    sys.stderr.write(f"{what}\n")
+    sys.stderr.flush()
 
 
 def main() -> int:
     """Return 0 where everything was shown."""
     parser = argparse.ArgumentParser(description="Show what `pqvalidate bench` can tell on a busy machine.")
     parser.add_argument("--times", type=int, default=10)
-    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--load", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=10.0, help="begin no further run after so many (0: no limit)")
+    parser.add_argument("--keep", type=Path, help="keep runs in this file, and go on with those that it holds")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
     given = parser.parse_args()
-    if not valgrind():
-        say("tool-missing: valgrind; the rule about instructions is not tried")
+    asked = {"proof": "bench", "seconds": given.seconds, "load": given.load, "instructions": bool(valgrind())}
+    kept = Kept(given.keep, asked, given.minutes)
     with busy(given.load):
-        shown = [
-            repeats(given.times, given.seconds),
-            planted(given.times, given.seconds, 21, "broken"),
-            planted(given.times, given.seconds, 20, "kept"),
+        rows = [
+            repeats(kept, given.times, given.seconds),
+            *planted(kept, given.times, given.seconds, 21, "broken"),
+            *planted(kept, given.times, given.seconds, 20, "kept"),
         ]
-    return 0 if all(shown) else 1
+    if not valgrind():
+        say("tool-missing: valgrind; the rule about instructions was not tried")
+    told(rows, form=given.format, more={**asked, "machine": platform.platform(), "processors": os.cpu_count()})
+    verdicts = {row["verdict"] for row in rows}
+    return 1 if "not shown" in verdicts else 0 if verdicts == {"shown"} else UNDECIDED
 
 
 if __name__ == "__main__":

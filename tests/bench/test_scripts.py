@@ -99,6 +99,70 @@ def test_without_valgrind_the_gate_names_the_tool(required: str, code: int, tmp_
     assert "tool-missing: valgrind" in done.stdout
 
 
+def test_a_proof_goes_on_with_the_runs_that_were_kept_and_with_no_others(tmp_path: Path) -> None:
+    kept, file = script("kept"), tmp_path / "kept.json"
+    first = kept.Kept(file, {"proof": "a"})
+    assert first.wants("x", 2)
+    first.add("x", ratio_ppm=5)
+    again = kept.Kept(file, {"proof": "a"})
+    assert again.of("x") == [{"what": "x", "ratio_ppm": 5}]
+    assert again.wants("x", 2)
+    again.add("x", ratio_ppm=6)
+    assert not again.wants("x", 2)
+    assert not kept.Kept(file, {"proof": "a"}).wants("x", 2)
+    with pytest.raises(SystemExit, match="runs of another question"):
+        kept.Kept(file, {"proof": "b"})
+    assert not kept.Kept(None, {}, minutes=1e-9).wants("x", 2)
+
+
+@pytest.mark.parametrize("name", ["prove_bench", "repeat_timing"])
+def test_a_proof_that_ran_out_of_time_ends_by_itself_and_says_that_runs_are_missing(name: str) -> None:
+    words = [sys.executable, str(FOLDER / f"{name}.py"), "--minutes", "0.000001"]
+    if name == "repeat_timing":
+        words += ["no-such-manifest.toml"]
+    for form in ("text", "json"):
+        done = subprocess.run(
+            [*words, "--format", form], capture_output=True, text=True, check=False, timeout=120, env=environment()
+        )
+        assert done.returncode == 3, done.stderr
+        if form == "json":
+            assert json.loads(done.stdout)["parts"]
+        else:
+            assert "0 of " in done.stdout
+
+
+def test_one_run_of_a_proof_is_kept_with_its_ratio(tmp_path: Path) -> None:
+    prove, kept = script("prove_bench"), script("kept")
+    row = prove.repeats(kept.Kept(tmp_path / "kept.json", {}), 1, 0.05)
+    assert (row["runs"], row["verdict"]) == ("1 of 1", "shown")
+    (run,) = kept.Kept(tmp_path / "kept.json", {}).runs
+    assert run["low_ppm"] <= run["ratio_ppm"] <= run["high_ppm"]
+
+
+def test_a_proof_that_failed_once_is_not_shown() -> None:
+    prove, kept = script("prove_bench"), script("kept")
+    seen = kept.Kept(None, {})
+    for ratio in (1_000_000, 1_000_000, 1_031_000):
+        seen.add("repeats", ratio_ppm=ratio, ms=9_000)
+    assert prove.repeats(seen, 3, 1.0)["verdict"] == "not shown"
+    for verdict in ("broken", "broken", "kept"):
+        seen.add("21 beside 20", rules=dict.fromkeys((prove.TIME_RULE, prove.COUNT_RULE), verdict), ms=9_000)
+    assert {row["verdict"] for row in prove.planted(seen, 3, 1.0, 21, "broken")} == {"not shown"}
+
+
+def test_a_leak_in_any_run_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    repeat, kept = script("repeat_timing"), script("kept")
+    seen = kept.Kept(None, {"proof": "timing"})
+    seen.add("run", outcomes={"ml-kem/timing-statistics null pass": 1}, ms=1)
+    assert repeat.judged(seen, 1, "text") == 0
+    assert repeat.judged(seen, 2, "text") == 3
+    seen.add("run", outcomes={"ml-kem/timing-statistics null fail": 1}, ms=1)
+    assert repeat.judged(seen, 2, "json") == 1
+    printed = capsys.readouterr()
+    assert '"leaks": 1' in printed.out
+    assert "1 leaks reported in 2 of 2 runs, 2 comparisons" in printed.err
+
+
 def test_the_page_of_figures_says_what_the_result_says(tmp_path: Path) -> None:
     mine, theirs, kept = manifest(tmp_path, "mine", 2), manifest(tmp_path, "theirs", 1), tmp_path / "kept.json"
     succeeded(
