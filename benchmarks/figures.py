@@ -1,7 +1,8 @@
 """Write docs/reference/speed.md: what every built-in implementation costs, all in one run (``make figures``).
 
 ``figures.py --help`` lists what can be chosen; with ``--from FILE`` the page is written anew from a result that was
-saved, and nothing is measured.
+saved, and nothing is measured. With ``--keep FOLDER`` the result of each parameter set is kept there as JSON when it is
+there, and the same command goes on with the sets that are missing. The page is also printed.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 import pqvalidate.vendors as built_in
 from pqvalidate.algorithms import PARAMETER_SETS
@@ -129,6 +133,44 @@ def tell(what: str) -> None:
     sys.stderr.write(f"{what}\n")
 
 
+def measured(wanted: Wanted, folder: Path) -> BenchReport:
+    """Measure one parameter set after the other, keeping each, and return all as one result.
+
+    A set that was measured with another length, by others, or under other circumstances is refused, not mixed in.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    reports: list[BenchReport] = []
+    for name in wanted.parameter_sets:
+        file = folder / f"{name}.json"
+        if not file.is_file():
+            write_atomically(file, to_json(benchmark(replace(wanted, parameter_sets=(name,)), tell)))
+        reports.append(read_report(file))
+        if (of := _asked(reports[-1])) != _asked(reports[0]):
+            sys.exit(f"{file} was measured otherwise than the first set, {of}; delete it, or name another folder")
+    return together(reports)
+
+
+def _asked(report: BenchReport) -> tuple[object, ...]:
+    machine = report.machine
+    return (
+        report.tool, report.seconds_per_operation_ms, machine.platform, machine.processor, machine.python,
+        tuple(dict.fromkeys((who.label, who.version) for who in report.contestants)),
+    )  # fmt: skip
+
+
+def together(reports: Sequence[BenchReport]) -> BenchReport:
+    """Return results of single parameter sets as one, which began with the first and ended with the last."""
+    first, last = reports[0], reports[-1]
+    machine = msgspec.structs.replace(
+        first.machine, load_after=last.machine.load_after, counted=max(r.machine.counted for r in reports)
+    )
+    rows = {
+        name: tuple(row for report in reports for row in getattr(report, name))
+        for name in ("figures", "ratios", "gaps", "sizes", "counts", "count_ratios", "memory")
+    }
+    return msgspec.structs.replace(first, machine=machine, finished=last.finished, **rows)
+
+
 def main() -> int:
     """Measure and write."""
     parser = argparse.ArgumentParser(description="Write docs/reference/speed.md.")
@@ -136,6 +178,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=2.0, help="for each operation, shared by all (default: 2)")
     parser.add_argument("--without-instructions", action="store_true", help="count none: that takes longest")
     parser.add_argument("--save", type=Path, help="keep the result in this file, too")
+    parser.add_argument("--keep", type=Path, help="keep the result of each set in this folder, and go on with those")
     parser.add_argument("--from", dest="kept", type=Path, help="write the page from a result that was kept")
     given = parser.parse_args()
     here = {name: built_in.availability(name) for name in built_in.BUILT_IN}
@@ -144,16 +187,17 @@ def main() -> int:
         report = read_report(given.kept)
         absent = [entry for entry in absent if entry.split()[0] not in {who.label for who in report.contestants}]
     else:
-        report = benchmark(
-            Wanted(
-                named=tuple(name for name, (available, _) in here.items() if available and name != "openssl"),
-                against="openssl", parameter_sets=ALL if given.all_sets else USUAL, seconds=given.seconds,
-                instructions=not given.without_instructions, memory=True,
-            ), tell,
+        wanted = Wanted(
+            named=tuple(name for name, (available, _) in here.items() if available and name != "openssl"),
+            against="openssl", parameter_sets=ALL if given.all_sets else USUAL, seconds=given.seconds,
+            instructions=not given.without_instructions, memory=True,
         )  # fmt: skip
+        report = measured(wanted, given.keep) if given.keep else benchmark(wanted, tell)
     if given.save:
         write_atomically(given.save, to_json(report))
-    write_atomically(PAGE, page(report, absent).encode())
+    written = page(report, absent)
+    write_atomically(PAGE, written.encode())
+    sys.stdout.write(written)
     return 0
 
 

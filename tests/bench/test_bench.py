@@ -79,6 +79,22 @@ def test_a_claim_on_speed_is_confirmed_or_refuted(sound: Path, tmp_path: Path) -
     assert "second run" in report["claims"][0]["why"]
 
 
+def test_a_run_and_its_certificate_say_that_a_claim_on_speed_was_not_judged(tmp_path: Path) -> None:
+    file = manifest(tmp_path, "hopeful", 10, performance=claim(1.5, "openssl"))
+    words = ("--depth", "quick", "--only", "ml-kem/kat-decapsulate", "--seed", "5eed", "--out", tmp_path / "bundle")
+    said = (
+        "the vendor claims that decapsulate of ML-KEM-768 is at least 1.5 times as fast as that of openssl; this run"
+        " did not judge that, `pqvalidate bench` does"
+    )
+    ran = pqvalidate("run", file, *words)
+    assert said[4:60] in " ".join(ran.stdout.split())
+    succeeded("keygen", "--out", tmp_path / "key")
+    key, out = tmp_path / "key" / "signing-key.json", tmp_path / "certificate.json"
+    succeeded("certify", tmp_path / "bundle", "--key", key, "--out", out)
+    page = succeeded("verify", out, "--trust", tmp_path / "key" / "trust.json", "--format", "json").stdout
+    assert f"Note on the adapter: {said}" in json.loads(page)["contents"]["limitations"]
+
+
 def test_a_claim_that_cannot_be_timed_is_inconclusive(sound: Path, tmp_path: Path) -> None:
     file = manifest(tmp_path, "hopeful", 10, performance=claim(1.0, str(sound), "decapsulate_loaded"))
     report = timed(file, code=3)

@@ -6,12 +6,15 @@ import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from pqvalidate.bench.benchmark import Wanted
 from pqvalidate.bench.records import read_report
+from pqvalidate.documents import to_json
 from tests.bench.vendors import manifest
 from tests.cli.command import environment, succeeded
 from tests.house_rules.tree import ROOT
@@ -179,3 +182,26 @@ def test_the_page_of_figures_says_what_the_result_says(tmp_path: Path) -> None:
     assert f"{memory.first_kib:,} + {memory.later_kib:,}" in page
     rows = [line for line in page.splitlines() if line.startswith("| mine |")]
     assert len(rows) == 4  # who, time, memory, bytes
+
+
+def test_figures_of_single_sets_are_kept_and_put_together(tmp_path: Path) -> None:
+    figures = script("figures")
+    mine, theirs = manifest(tmp_path, "mine", 2), manifest(tmp_path, "theirs", 1)
+    wanted = Wanted(
+        named=(str(mine),), against=str(theirs), parameter_sets=("ML-KEM-768",), operations=("decapsulate",),
+        seconds=0.05,
+    )  # fmt: skip
+    kept = tmp_path / "kept"
+    first = figures.measured(wanted, kept)
+    assert figures.measured(wanted, kept) == first  # nothing is measured twice
+    assert to_json(first) == (kept / "ML-KEM-768.json").read_bytes()
+    other = json.loads((kept / "ML-KEM-768.json").read_text("utf-8").replace("ML-KEM-768", "ML-KEM-512"))
+    (kept / "ML-KEM-512.json").write_text(json.dumps(other), "utf-8")
+    both = replace(wanted, parameter_sets=("ML-KEM-768", "ML-KEM-512"))
+    whole = figures.measured(both, kept)
+    assert [row.parameter_set for row in whole.figures] == ["ML-KEM-768"] * 2 + ["ML-KEM-512"] * 2
+    assert "## ML-KEM-512" in figures.page(whole, [])
+    other["seconds_per_operation_ms"] += 1
+    (kept / "ML-KEM-512.json").write_text(json.dumps(other), "utf-8")
+    with pytest.raises(SystemExit, match="was measured otherwise"):
+        figures.measured(both, kept)

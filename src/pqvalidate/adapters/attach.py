@@ -122,6 +122,7 @@ class Implementation:
             self._watched = under_valgrind(self._session.target.sandbox) if watched else ""
             refusals = tuple(f"{name}: the adapter refuses it: {why}" for name, why in hello["refused"].items())
             product = manifest.product
+            notes += _speed(manifest)
             if said := _other_version(product.version, hello["version"]):
                 notes += (said,)
             self.subject = Subject(
@@ -277,6 +278,15 @@ def _version(version: str, file: Path) -> str:
     if not version:
         raise InputError(file, "product.version", "is missing, and the adapter names none", "State it")
     return version
+
+
+def _speed(manifest: Manifest) -> tuple[str, ...]:
+    """Return a note for each claim on speed: a run does not judge it, and must not pass over it in silence."""
+    return tuple(
+        f"the vendor claims that {claim.operation} of {claim.parameter_set} is at least {claim.at_least:g} times as"
+        f" fast as that of {claim.of}; this run did not judge that, `pqvalidate bench` does"
+        for claim in manifest.claims.performance
+    )
 
 
 def _other_version(stated: str, said: str) -> str:
