@@ -1,16 +1,20 @@
 # One front door: every job is one short target, and CI calls nothing else. Needs make and Python >= 3.11.
 PYTHON    ?= python3
 VENV      ?= .venv
+# For `make catalogue`; CASES and SETS (parameter sets) are empty: as many as the depth gives, and all.
+DEPTH     ?= standard
+JOBS      ?= 1
+BENCH_SECONDS ?= 2
 ORIGINALS ?= $(error say where the original vectors are: make vectors ORIGINALS=FOLDER)
 
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PINS := pyproject.toml constraints.txt
 RUN  := pqvalidate-runs/first-run-$(shell date -u +%Y%m%d-%H%M%S)
-CODE := src tests benchmarks vectors docs/conf.py docs/from_code.py
+CODE := src tests benchmarks vectors examples/first_catalogue docs/conf.py docs/from_code.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix golden vectors mutants costs bench gate figures pictures docs
+.PHONY: help run test check fix golden vectors mutants costs bench gate figures pictures catalogue docs
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -67,6 +71,10 @@ figures: $(VENV)/.ready-all ## measure every built-in implementation and write d
 
 pictures: $(VENV)/.ready-all ## draw the pictures in docs/images anew, from real runs
 	$(BIN)/python benchmarks/pictures.py
+
+catalogue: $(VENV)/.ready-all ## examine everything that can be attached, publish it, write docs/reference/first-catalogue.md
+	$(BIN)/python -m examples.first_catalogue --depth $(DEPTH) $(if $(CASES),--cases $(CASES)) \
+	  $(foreach set,$(SETS),--parameter-set $(set)) --jobs $(JOBS) --seconds $(BENCH_SECONDS)
 
 docs: $(VENV)/.ready-all ## build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
