@@ -1,9 +1,10 @@
 # One front door: every job is one short target, and CI calls nothing else. Needs make and Python >= 3.11.
 PYTHON    ?= python3
 VENV      ?= .venv
-# For `make catalogue`; CASES and SETS (parameter sets) are empty: as many as the depth gives, and all.
+# For `make catalogue`: TOGETHER implementations side by side; without CASES and SETS (parameter sets) as the depth gives, all.
 DEPTH     ?= standard
 JOBS      ?= 1
+TOGETHER  ?= 1
 BENCH_SECONDS ?= 2
 ORIGINALS ?= $(error say where the original vectors are: make vectors ORIGINALS=FOLDER)
 
@@ -74,7 +75,8 @@ pictures: $(VENV)/.ready-all ## draw the pictures in docs/images anew, from real
 
 catalogue: $(VENV)/.ready-all ## examine everything that can be attached, publish it, write docs/reference/first-catalogue.md
 	$(BIN)/python -m examples.first_catalogue --depth $(DEPTH) $(if $(CASES),--cases $(CASES)) \
-	  $(foreach set,$(SETS),--parameter-set $(set)) --jobs $(JOBS) --seconds $(BENCH_SECONDS)
+	  $(foreach set,$(SETS),--parameter-set $(set)) --jobs $(JOBS) \
+	  --together $(TOGETHER) --seconds $(BENCH_SECONDS)
 
 docs: $(VENV)/.ready-all ## build the documentation into docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

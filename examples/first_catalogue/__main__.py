@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from examples.first_catalogue import stages
+from examples.first_catalogue import pictures, stages
 from examples.first_catalogue.contestants import Absent, Contestant, line_up
 from examples.first_catalogue.page import Made, write
 from examples.first_catalogue.stages import Failed, Finding
@@ -37,6 +37,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--cases", type=int, default=0, help="cases of each campaign (default: as the depth gives)")
     parser.add_argument("--parameter-set", action="append", default=[], help="only this set; may be repeated")
     parser.add_argument("--jobs", type=int, default=1, help="processes for large campaigns (default: 1)")
+    parser.add_argument("--together", type=int, default=1, help="implementations measured side by side (default: 1)")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each operation that is timed; 0: time nothing")
     parser.add_argument("--seed", default="", help="seed in hex (default: drawn afresh)")
     given = parser.parse_args(words)
@@ -55,10 +56,9 @@ def make(given: argparse.Namespace) -> Made:
     some, absent = line_up(given.name, out, tell)
     absent += [Absent(one.label, "claims none of the parameter sets that were chosen")
                for one in some if not one.sets(campaign.parameter_sets)]  # fmt: skip
+    able = [one for one in some if one.sets(campaign.parameter_sets)]
     there: list[Contestant] = []
-    for one in [one for one in some if one.sets(campaign.parameter_sets)]:
-        tell(f"running {one.label}")
-        found = stages.run(one, out, campaign)
+    for one, found in zip(able, stages.run_all(able, out, campaign, given.together, tell), strict=True):
         if isinstance(found, Failed):
             absent.append(Absent(found.label, f"no result: {found.why}"))
         else:
@@ -86,11 +86,15 @@ def main(words: list[str] | None = None) -> int:
     """Make it, write the page, say where everything is."""
     given = arguments(words)
     try:
+        pictures.ready()
         made = make(given)
         write(made, given.page.absolute())
     except PqvalidateError as error:
         sys.stderr.write(f"first_catalogue: {error}\n")
         return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("first_catalogue: interrupted; the same command goes on from here\n")
+        return 130
     site = made.catalogue / "site" / "index.html" if made.catalogue else "none published"
     sys.stdout.write(
         f"{len(made.labels)} implementations, {len(made.absent)} absent\n  page {given.page}\n  site {site}\n"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import util
 from pathlib import Path
 
 import pqvalidate.vendors as built_in
@@ -150,7 +150,7 @@ def _beside_its_library(name: str, out: Path) -> Contestant | Absent:
     """Put the manifest of a C library that comes in a Python package beside a copy of that library."""
     source, folder = EXAMPLES / "c-abi" / f"{name}.toml", out / "attached" / name
     library = read_manifest(source).attach.library
-    package = util.find_spec("Crypto")
+    package = importlib.util.find_spec("Crypto")
     places = (
         [Path(place) / "PublicKey" / library for place in (package.submodule_search_locations or [])] if package else []
     )

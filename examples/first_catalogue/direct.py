@@ -14,13 +14,14 @@ four threads at once and tells how many differ from those of one thread; ``publi
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from importlib import import_module, util
+from importlib import import_module
 from typing import Any
 
 Outputs = dict[str, Any]
@@ -288,10 +289,10 @@ PACKAGES: dict[str, Callable[[str], Calls]] = {
 
 def of_file(path: str, name: str) -> Calls:
     """Take the methods of ``implementation(parameter_set)`` of a Python file as they are."""
-    spec = util.spec_from_file_location("under_test", path)
+    spec = importlib.util.spec_from_file_location("under_test", path)
     if spec is None or spec.loader is None:
         raise KeyError(path)
-    module = util.module_from_spec(spec)
+    module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     made = module.implementation(name)
     shape = kem if name.startswith(("ML-KEM", "Kyber")) else signature

@@ -15,9 +15,12 @@ from pqvalidate.evidence import CaseRecord
 _SECOND = """
 A failed check is shown as a finding if a second method has confirmed it: the library was called directly, in a fresh
 process without pqvalidate (`examples/first_catalogue/direct.py`), and did the same again; and libraries by others,
-called in the same way with the same input, did what is expected. Findings of a check in several parameter sets are
-shown once, with one case. Inputs and values are shortened here; {file} has them whole. Private keys among them are
-those of published tests, or were drawn from the seed of this run for one case each; they protect nothing.
+called in the same way with the same input, did what is expected. A library that cannot be called directly, other than
+by pqvalidate, is judged by the others alone, and that is said. Several checks can show one and the same cause; what a
+check finds in several parameter sets is shown once, with one case.
+
+Inputs and values are shortened here; {file} has them whole. Private keys among them are those of published tests, or
+were drawn from the seed of this run for one case each; they protect nothing.
 """
 _OPEN = """
 Not failures: the standard leaves these points open, or the documentation of the implementation leaves the check to its
@@ -113,8 +116,14 @@ def _advisory(found: Sequence[Finding]) -> str:
         others = names(rows, confirmed=False)
         who = "; ".join([*([names(rows, confirmed=True)] if names(rows, confirmed=True) else []),
                          *([f"({others})"] if others else [])])  # fmt: skip
-        lines.append([f"`{check}`", rows[0].clause, rows[0].effect, who])
-    return table(["check", "clause", "what it means", "seen of"], lines) if lines else "In this run there were none.\n"
+        lines.append([f"`{check}`", rows[0].clause, _mildly(rows[0]), who])
+    return table(["check", "clause", "observed", "of whom"], lines) if lines else "In this run there were none.\n"
+
+
+def _mildly(row: Finding) -> str:
+    """Return what was recorded in words that accuse nobody: what is advisory need not be refused."""
+    text = (row.why or row.fault).replace("that must be refused", "that may be refused")
+    return text.replace("accepted what is invalid", "accepted what may be refused")
 
 
 def _shown(rows: Sequence[Finding]) -> str:
@@ -123,14 +132,13 @@ def _shown(rows: Sequence[Finding]) -> str:
     looked = sum(len(row.seconds) for row in rows)
     lines = [
         ("package", f"{first.product}, version {first.version}"),
-        ("SHA-256", f"`{first.sha256}`"),
+        ("SHA-256", f"`{first.sha256}` of {first.artefact}"),
         ("rule", f"{first.clause}; severity {first.severity}"),
         ("parameter sets", ", ".join(f"{r.parameter_set} ({r.failed:,} of {r.cases:,} cases)" for r in rows)),
         ("case shown", f"`{first.case}` of {first.parameter_set}"),
         ("input", _values(first, "input")),
         ("observed", observed),
         ("expected", _values(first, "expected") or _wanted(first)),
-        ("what it means", first.effect),
         ("again with pqvalidate", f"`{first.reproduce}`"),
         ("second method", f"{second.why}; so in all {looked} cases that were looked at again"),
         *((f"{answer.who}{', called directly' if answer.accused else ''}", answer.said) for answer in second.answers),

@@ -15,7 +15,7 @@ from examples.first_catalogue import pictures
 from examples.first_catalogue.contestants import Absent
 from examples.first_catalogue.findings_page import grouped, sections, table, whole
 from examples.first_catalogue.pictures import AMBER, BLUE, GREY, ORANGE, SAND, Cell, Dot
-from examples.first_catalogue.stages import OPERATIONS, Campaign, Finding
+from examples.first_catalogue.stages import OPERATIONS, Campaign, Finding, product
 from pqvalidate.bench.records import BenchReport, Figure, read_report
 from pqvalidate.bundle import read_evidence
 from pqvalidate.documents import canonical, parse_json, read_bytes, to_record, write_atomically
@@ -115,12 +115,13 @@ def _who(made: Made, evidence: Mapping[str, Evidence]) -> Iterator[str]:
         subject = row.facts.subject
         cases = sum(r.passed + r.failed for r in row.facts.results)
         rows.append([
-            label, _product(subject.vendor, subject.name), subject.version, f"`{subject.artefacts[0].sha256[:16]}`",
+            label, product(subject.vendor, subject.name), subject.version, f"`{subject.artefacts[0].sha256[:16]}`",
             subject.adapter.split()[0], f"{len(row.facts.plan.parameter_sets)}", f"{cases:,}",
             f"{row.circumstances.duration_ns / 1e9:,.0f} s",
         ])  # fmt: skip
     head = ["name here", "implementation", "version", "SHA-256 begins", "attached as", "sets", "cases", "took"]
     yield table(head, rows)
+    yield "The last column is time on the wall, beside whatever else the machine did.\n"
     if made.absent:
         yield "\nNot examined:\n"
         yield table(["name", "why"], [[row.label, row.why] for row in made.absent])
@@ -129,11 +130,6 @@ def _who(made: Made, evidence: Mapping[str, Evidence]) -> Iterator[str]:
             f"\nMeasured and signed, but **held back** from the catalogue, since a failed check was not confirmed:"
             f" {', '.join(sorted(made.held))}.\n"
         )
-
-
-def _product(vendor: str, name: str) -> str:
-    """Return vendor and name in one, where they differ."""
-    return name if name.startswith(vendor) else f"{vendor}, {name}"
 
 
 def _counts(made: Made, label: str, evidence: Evidence) -> dict[str, Counter[str]]:

@@ -42,6 +42,16 @@ class Dot:
     outside: bool
 
 
+def ready() -> None:
+    """Find out before a long measurement whether pictures can be drawn.
+
+    Raises:
+        UsageError: matplotlib is missing.
+
+    """
+    _figure(1, 1)
+
+
 def _figure(width: float, height: float) -> Any:
     try:
         from matplotlib.figure import Figure

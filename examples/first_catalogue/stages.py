@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,6 +49,8 @@ class Campaign(Record):
 class Finding(Record):
     """A failed check of one parameter set: where it is from, what was seen, and what the second method says of it.
 
+    It has facts only: what a failure of the check can mean in general need not be so for this one.
+
     ``values`` holds inputs, expected and observed values in hex, whole. ``failed`` of ``cases`` cases failed, and the
     first of ``seconds`` is about the case that is shown.
     """
@@ -54,12 +58,12 @@ class Finding(Record):
     label: str
     product: str
     version: str
+    artefact: str
     sha256: str
     parameter_set: str
     check: str
     clause: str
     severity: str
-    effect: str
     failed: int
     cases: int
     case: str
@@ -150,6 +154,31 @@ def run(one: Contestant, out: Path, campaign: Campaign) -> Path | Failed:
     return folder
 
 
+def run_all(
+    some: Sequence[Contestant], out: Path, campaign: Campaign, together: int, tell: Tell
+) -> list[Path | Failed]:  # fmt: skip
+    """Measure implementations, so many side by side, each in processes of its own; return what ``run`` does, in order.
+
+    Raises:
+        UsageError: ``together`` is below 1.
+
+    """
+    if together < 1:
+        raise UsageError("--together needs a number of at least 1")
+
+    def one_run(one: Contestant) -> Path | Failed:
+        tell(f"running {one.label}")
+        return run(one, out, campaign)
+
+    with ThreadPoolExecutor(together) as pool:
+        try:
+            return [future.result() for future in [pool.submit(one_run, one) for one in some]]
+        except BaseException:
+            # An interrupt reaches those that run, too; they end in order, and the others do not begin.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
 def complete(folder: Path) -> bool:
     """Return whether a bundle is there and was not interrupted."""
     try:
@@ -192,7 +221,7 @@ def look_again(one: Contestant, out: Path, folder: Path, tell: Tell) -> tuple[Fi
     for name in (second_method.DIRECT, Path(str(second_method.__file__))):
         method.update(name.read_bytes())
     of = f"{evidence.facts_digest} {method.hexdigest()}"
-    if file.is_file():
+    with suppress(PqvalidateError):  # what is missing, or was written by another version, is made anew
         kept = to_record(parse_json(read_bytes(file, _WHAT), file, _WHAT), Again, file, "Delete it")
         if kept.of == of:
             return kept.findings
@@ -238,13 +267,19 @@ def _finding(
     )
     shown = chosen[0]
     told = finding(step, result, [shown], iut=one.argument, seed=plan.seed, depth=plan.depth)
+    artefact = subject.artefacts[0]
     return Finding(
-        label=one.label, product=f"{subject.vendor} {subject.name}", version=subject.version,
-        sha256=subject.artefacts[0].sha256, parameter_set=step.parameter_set, check=step.check, clause=step.clause,
-        severity=step.severity, effect=told.effect if told else step.effect, failed=result.failed, cases=step.cases,
-        case=shown.case, why=shown.why, fault=shown.fault, values=dict(shown.data),
-        reproduce=told.reproduce if told else "", seconds=seconds,
+        label=one.label, product=product(subject.vendor, subject.name), version=subject.version,
+        artefact=artefact.path, sha256=artefact.sha256, parameter_set=step.parameter_set, check=step.check,
+        clause=step.clause, severity=step.severity, failed=result.failed, cases=step.cases, case=shown.case,
+        why=shown.why, fault=shown.fault, values=dict(shown.data), reproduce=told.reproduce if told else "",
+        seconds=seconds,
     )  # fmt: skip
+
+
+def product(vendor: str, name: str) -> str:
+    """Return vendor and name in one, where they differ."""
+    return name if name.startswith(vendor) else f"{vendor}, {name}"
 
 
 def held_back(findings: Mapping[str, Sequence[Finding]]) -> frozenset[str]:

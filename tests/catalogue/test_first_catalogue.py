@@ -19,6 +19,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from examples.first_catalogue import second_method, stages
+from examples.first_catalogue.findings_page import sections
 from examples.first_catalogue.second_method import Second, again, ask, weighed
 from examples.first_catalogue.stages import Finding, held_back
 from pqvalidate.bundle import read_evidence
@@ -235,8 +236,9 @@ def test_a_finding_is_confirmed_only_if_nothing_speaks_against_it(
 
 def finding(label: str, severity: str, *standings: second_method.Standing) -> Finding:
     return Finding(
-        label=label, product="P", version="1", sha256="0" * 64, parameter_set=SET, check="ml-kem/x", clause="c",
-        severity=severity, effect="", failed=1, cases=1, case="x/0", why="", fault="", values={}, reproduce="",
+        label=label, product="P", version="1", artefact="f", sha256="0" * 64, parameter_set=SET,
+        check="ml-kem/x", clause="c", severity=severity, failed=1, cases=1, case="x/0", why="", fault="", values={},
+        reproduce="",
         seconds=tuple(Second(standing=one, why="") for one in standings),
     )  # fmt: skip
 
@@ -256,3 +258,16 @@ def test_what_takes_more_than_one_call_is_shown_by_an_experiment() -> None:
     same = again(case, "ml-kem/random-forks", SET, "ml-kem-rs", "ml-kem-rs", advisory=True)
     other = again(case, "ml-kem/random-forks", SET, "mlkem", "mlkem", advisory=True)
     assert (same.standing, other.standing) == ("confirmed", "not-confirmed")
+
+
+def test_what_is_not_confirmed_is_listed_and_never_called_a_finding() -> None:
+    rows = [finding("sure", "high", "confirmed"), finding("half", "high", "confirmed", "not-confirmed"),
+            finding("open", "advisory", "confirmed")]  # fmt: skip
+    text = "\n".join(sections(rows, Path("beside")))
+    confirmed, rest = text.split("## Points that the standards leave open")
+    advisory, unsure = rest.split("## Failed checks that were not confirmed")
+    assert "### sure: ml-kem/x" in confirmed
+    assert "half" not in confirmed + advisory
+    assert "| half | `ml-kem/x` |" in unsure
+    assert "open" not in confirmed
+    assert "| open |" in advisory
