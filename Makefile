@@ -1,7 +1,7 @@
 # One front door: every job is one short target, and CI calls nothing else. Needs make and Python >= 3.11.
 PYTHON    ?= python3
 VENV      ?= .venv
-# For `make catalogue`: TOGETHER implementations side by side; without CASES and SETS (parameter sets) as the depth gives, all.
+# For `make catalogue`: TOGETHER implementations run side by side; CASES and SETS (parameter sets) are usually not given.
 DEPTH     ?= standard
 JOBS      ?= 1
 TOGETHER  ?= 1

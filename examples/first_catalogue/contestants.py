@@ -56,17 +56,17 @@ def of_manifest(manifest: Path, argument: str = "") -> Contestant:
     if label in built_in.BUILT_IN and manifest == built_in.manifest_path(label):
         direct = label if label != "liboqs" else None
     elif attach.kind == "harness" and attach.dialect in ("", "pqvalidate") and attach.framing == "jsonl":
-        direct = tuple(_near(manifest.parent / word) if _relative(word) else word for word in attach.command)
+        direct = tuple(near(manifest.parent / word) if _relative(word) else word for word in attach.command)
     elif attach.kind == "python" and (file := manifest.parent / f"{attach.target.partition(':')[0]}.py").is_file():
-        direct = _near(file)
-    return Contestant(label=label, argument=argument or _near(manifest), manifest=manifest, direct=direct)
+        direct = near(file)
+    return Contestant(label=label, argument=argument or near(manifest), manifest=manifest, direct=direct)
 
 
 def _relative(word: str) -> bool:
     return word.startswith(("./", "../"))
 
 
-def _near(path: Path) -> str:
+def near(path: Path) -> str:
     """Return a path as it is typed in the present folder, so that a reproducer can be pasted elsewhere."""
     whole, here = Path(os.path.normpath(path.absolute())), Path.cwd()
     return f"./{whole.relative_to(here)}" if whole.is_relative_to(here) else str(whole)

@@ -1,5 +1,6 @@
 """Call a library directly: one call, in this process, with nothing of pqvalidate in it.
 
+``python -I direct.py FINDINGS NAME CHECK`` asks everybody once more what a file of findings says that was asked, and
 ``python -I direct.py < request.json`` reads one request and prints one reply, in the form that harnesses use::
 
     {"who": "kyber-py", "op": "decapsulate", "set": "ML-KEM-768", "in": {"dk": "...", "c": "..."}}
@@ -27,6 +28,8 @@ from typing import Any
 Outputs = dict[str, Any]
 Calls = dict[str, Callable[..., Outputs]]
 _THREADS, _KEYS = 4, 24
+TAKE_RND = ("sign_internal", "sign_with_rnd")
+"""Operations that take the randomness of signing; with others, a case names it to say how the signature was made."""
 
 
 def kem(**calls: Callable[..., Any]) -> Calls:
@@ -370,7 +373,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         call = together.get(request["op"]) or calls[request["op"]]
     except (ImportError, KeyError, AttributeError) as error:
         return {"unable": f"{who} has no {request['op']} of {name} here ({type(error).__name__}: {error})"}
-    inputs = {key: value if key == "hash" else bytes.fromhex(value) for key, value in request["in"].items()}
+    given = {key: value for key, value in request["in"].items() if key != "rnd" or request["op"] in TAKE_RND}
+    inputs = {key: value if key == "hash" else bytes.fromhex(value) for key, value in given.items()}
     try:
         found = call(**inputs)
     except ValueError as error:
@@ -382,5 +386,25 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     return {"ok": {key: value.hex() if isinstance(value, bytes) else value for key, value in found.items()}}
 
 
+def repeat(file: str, name: str, check: str) -> None:
+    """Print what everybody answers now who was asked about a finding, each from a fresh process."""
+    with open(file, encoding="utf-8") as stream:  # noqa: PTH123  (whoever reads this file need not know pathlib)
+        found = [row["finding"] for row in json.load(stream)]
+    row = next(row for row in found if (row["label"], row["check"]) == (name, check))
+    for second in row["seconds"]:
+        request = dict(second["request"])
+        if not isinstance(request["in"], dict):
+            inputs = {key: value for key, value in row["values"].items() if key.startswith("input.")}
+            request["in"] = {key.removeprefix("input."): value for key, value in inputs.items()}
+        for one in second["answers"]:
+            words = json.dumps(request | {"who": row["direct"] if one["accused"] else one["who"]})
+            run = [sys.executable, "-I", __file__]
+            done = subprocess.run(run, input=words, capture_output=True, text=True, check=False)
+            sys.stdout.write(f"{one['who']}: {done.stdout or done.stderr}")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(answer(json.load(sys.stdin))) + "\n")
+    if len(sys.argv) == 4:
+        repeat(*sys.argv[1:])
+    else:
+        sys.stdout.write(json.dumps(answer(json.load(sys.stdin))) + "\n")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from examples.first_catalogue.second_method import part, shortened
+from examples.first_catalogue.contestants import near
+from examples.first_catalogue.second_method import DIRECT, Second, part, shortened
 from examples.first_catalogue.stages import Finding
 from pqvalidate.documents import Record
 from pqvalidate.evidence import CaseRecord
@@ -41,13 +42,13 @@ class Whole(Record):
 
 
 def sections(found: Sequence[Finding], beside: Path) -> Iterator[str]:
-    """Return the three sections."""
+    """Return the three sections; ``beside`` is the folder of the file of findings."""
     sure = [row for row in found if row.confirmed and not row.advisory]
     yield "## Findings\n"
     yield _SECOND.lstrip().format(file=f"{{download}}`findings.json <{beside.name}/findings.json>`")
     for rows in grouped(sure):
         yield f"### {rows[0].label}: {rows[0].check}\n"
-        yield _shown(rows)
+        yield _shown(rows, near(beside / "findings.json"))
     if not sure:
         yield "In this run there were none.\n"
     yield "## Points that the standards leave open\n"
@@ -74,7 +75,7 @@ def grouped(found: Sequence[Finding]) -> list[list[Finding]]:
 def whole(rows: Sequence[Finding]) -> Whole:
     """Return what the file holds of a group; the inputs of the second look are those of the case, said once."""
     given = part(_case(rows[0]), "input")
-    first = rows[0].seconds[0]
+    first = rows[0].seconds[0] if rows[0].seconds else Second(standing="not-confirmed", why="no case is at hand")
     again = "those of values" if first.request.get("in") == given else first.request.get("in", {})
     second = msgspec.structs.replace(first, request={**first.request, "in": again} if first.request else {})
     standing = "confirmed" if rows[0].confirmed else "not confirmed"
@@ -126,7 +127,7 @@ def _mildly(row: Finding) -> str:
     return text.replace("accepted what is invalid", "accepted what may be refused")
 
 
-def _shown(rows: Sequence[Finding]) -> str:
+def _shown(rows: Sequence[Finding], file: str) -> str:
     first, second = rows[0], rows[0].seconds[0]
     observed = "; ".join(text for text in (first.why or first.fault, _values(first, "observed")) if text)
     looked = sum(len(row.seconds) for row in rows)
@@ -141,6 +142,7 @@ def _shown(rows: Sequence[Finding]) -> str:
         ("expected", _values(first, "expected") or _wanted(first)),
         ("again with pqvalidate", f"`{first.reproduce}`"),
         ("second method", f"{second.why}; so in all {looked} cases that were looked at again"),
+        ("once more", f"`python -I {near(DIRECT)} {file} {first.label} {first.check}`"),
         *((f"{answer.who}{', called directly' if answer.accused else ''}", answer.said) for answer in second.answers),
     ]
     return table(["", ""], [[name, text] for name, text in lines if text])

@@ -44,7 +44,6 @@ _TOGETHER = {"random-forks": "fork", "threads": "threads"}
 """Checks that are about more than one call, and the experiment of ``direct.py`` that shows the same."""
 _DRAWN = ("encapsulate", "sign", "sign_from_seed", "sign_prehash")
 """Operations that draw randomness, of which two right answers differ."""
-_TAKE_RND = ("sign_internal", "sign_with_rnd")
 _PUBLISHED = ("acvp/", "wycheproof/", "cctv/")
 _ABOUT_ACCEPTANCE = "an input that must be"
 _INSTEAD = {"sign": ("sign_deterministic", "sign_with_rnd")}
@@ -121,8 +120,7 @@ def operation(inputs: Mapping[str, str], parameter_set: str) -> str:
 
 def ask(who: Who, request: Mapping[str, Any]) -> dict[str, Any]:
     """Make a call in a fresh process that never loads pqvalidate, and return the reply."""
-    inputs = {name: value for name, value in request["in"].items() if name != "rnd" or request["op"] in _TAKE_RND}
-    asked = {**request, "in": inputs, "who": who if isinstance(who, str) else list(who)}
+    asked = {**request, "who": who if isinstance(who, str) else list(who)}
     try:
         done = subprocess.run(
             [sys.executable, "-I", str(DIRECT)], input=json.dumps(asked), capture_output=True, text=True, check=False,

@@ -52,7 +52,7 @@ class Finding(Record):
     It has facts only: what a failure of the check can mean in general need not be so for this one.
 
     ``values`` holds inputs, expected and observed values in hex, whole. ``failed`` of ``cases`` cases failed, and the
-    first of ``seconds`` is about the case that is shown.
+    first of ``seconds`` is about the case that is shown. ``direct`` is how ``direct.py`` reaches the library.
     """
 
     label: str
@@ -71,6 +71,7 @@ class Finding(Record):
     fault: str
     values: dict[str, str]
     reproduce: str
+    direct: str | tuple[str, ...] | None
     seconds: tuple[Second, ...]
 
     @property
@@ -239,7 +240,7 @@ def _looked_at(one: Contestant, evidence: Evidence, folder: Path, tell: Tell) ->
     for step, result in zip(evidence.facts.plan.steps, evidence.facts.results, strict=True):
         if result.outcome == "fail":
             tell(f"{one.label}: looking again at {step.check} of {step.parameter_set}")
-            yield _finding(one, evidence, step, result, [whole(case, folder) for case in failed[result.step]])
+            yield _finding(one, evidence, step, result, [whole(case, folder) for case in failed.get(result.step, [])])
 
 
 def whole(case: CaseRecord, folder: Path) -> CaseRecord:
@@ -265,7 +266,7 @@ def _finding(
         second_method.again(case, step.check, step.parameter_set, one.direct, one.label, advisory=open_point)
         for case in chosen
     )
-    shown = chosen[0]
+    shown = chosen[0] if chosen else CaseRecord(step=result.step, case="", outcome="fail", why=result.why)
     told = finding(step, result, [shown], iut=one.argument, seed=plan.seed, depth=plan.depth)
     artefact = subject.artefacts[0]
     return Finding(
@@ -273,7 +274,7 @@ def _finding(
         artefact=artefact.path, sha256=artefact.sha256, parameter_set=step.parameter_set, check=step.check,
         clause=step.clause, severity=step.severity, failed=result.failed, cases=step.cases, case=shown.case,
         why=shown.why, fault=shown.fault, values=dict(shown.data), reproduce=told.reproduce if told else "",
-        seconds=seconds,
+        direct=one.direct, seconds=seconds,
     )  # fmt: skip
 
 

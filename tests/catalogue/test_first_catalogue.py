@@ -147,6 +147,17 @@ def test_a_planted_defect_is_a_finding_with_all_that_it_takes_to_check_it(tiny: 
     assert "held back" not in tiny.text
 
 
+def test_the_second_method_is_repeated_by_the_command_that_the_page_gives(tiny: Tiny) -> None:
+    command = re.findall(r"`(python -I \S+ \S+ planted ml-kem/ek-modulus)`", tiny.text)
+    done = subprocess.run(
+        [sys.executable, *command[0].split()[1:]], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    told = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    assert set(json.loads(told["planted"])) == {"ok"}
+    assert [set(json.loads(told[who])) for who in ("openssl", "pycryptodome", "kyber-py")] == [{"rejected"}] * 3
+
+
 def test_the_page_states_what_was_asked_and_shows_pictures(tiny: Tiny) -> None:
     for told in ("depth **quick**", f"seed `{SEED}`", "a shortened run", SET, "| mlkem | undecided |",
                  "| planted | does not conform |"):  # fmt: skip
@@ -238,7 +249,7 @@ def finding(label: str, severity: str, *standings: second_method.Standing) -> Fi
     return Finding(
         label=label, product="P", version="1", artefact="f", sha256="0" * 64, parameter_set=SET,
         check="ml-kem/x", clause="c", severity=severity, failed=1, cases=1, case="x/0", why="", fault="", values={},
-        reproduce="",
+        reproduce="", direct=None,
         seconds=tuple(Second(standing=one, why="") for one in standings),
     )  # fmt: skip
 
