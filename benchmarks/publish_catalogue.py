@@ -67,13 +67,15 @@ def main() -> None:
         place = Path(folder)
         paths = make(place, number + 1)
         tell({"certificates": number, "bytes_each": paths[0].stat().st_size})
-        trust, key = place / "lab" / "trust.json", place / "lab" / "signing-key.json"
+        trust = place / "lab" / "trust.json"
+        key = keygen(place / "owner", now=datetime.now(UTC), name="a catalogue", purpose="catalogue").signing_key
         ours = ("--catalogue", place / "catalogue", "--key", key, "--trust", trust)
+        catalogue = ("--catalogue", place / "catalogue", "--root", place / "catalogue" / "metadata" / "1.root.json")
         timed("publish all", "publish", *paths[:-1], *ours)
         timed("publish one more", "publish", paths[-1], *ours)
         for _ in range(5):
             timed("verify without catalogue", "verify", paths[0], "--trust", trust)
-            timed("verify with catalogue", "verify", paths[0], "--trust", trust, "--catalogue", place / "catalogue")
+            timed("verify with catalogue", "verify", paths[0], "--trust", trust, *catalogue)
 
 
 if __name__ == "__main__":

@@ -232,6 +232,27 @@ def test_a_loaded_key_outlives_a_crash_and_a_kill_of_its_process(tmp_path: Path)
         key.decapsulate(c)
 
 
+COUNTING = """
+class Kem:
+    calls = 0
+
+    def keygen(self):
+        Kem.calls += 1
+        return bytes([Kem.calls]), b""
+
+
+def implementation(name):
+    return Kem()
+"""
+
+
+def test_the_first_call_of_the_process_is_the_callers(tmp_path: Path) -> None:
+    with pqv.attach(manifest(tmp_path, COUNTING)) as iut:
+        kem = iut.kem("ML-KEM-768")
+        assert [kem.keygen()[0], kem.keygen()[0]] == [b"\x01", b"\x02"]
+        assert iut.restarts == 0
+
+
 def test_a_key_that_is_refused_is_not_loaded(openssl: pqv.Implementation) -> None:
     kem: Any = openssl.kem("ML-KEM-768")
     with pytest.raises(pqv.Rejected):

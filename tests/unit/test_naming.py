@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 import pqvalidate
 from pqvalidate import vectors
-from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS
+from pqvalidate.adapters.interface import KEM_OPERATIONS, SIGNATURE_OPERATIONS, Call, Fault, Ok, Reply
 from pqvalidate.algorithms import PARAMETER_SETS, PREHASH_OID_BYTE
 from pqvalidate.controls import InProcess
 from pqvalidate.evidence import CaseRecord
@@ -157,6 +158,52 @@ def test_a_refusal_of_what_is_right_is_no_pass_and_no_name() -> None:
     assert record.outcome == "fail"
     assert "refused (not today" in record.why
     assert "answers as Kyber" not in record.why
+
+
+class FirstCallBreaks:
+    """Its first call of one operation breaks or gives something else; what it is asked later is answered well."""
+
+    def __init__(self, name: str, operation: str, *, breaks: bool) -> None:
+        whole = OracleKem if PARAMETER_SETS[name].kind == "kem" else OracleSignature
+        self._sound, self._operation, self._breaks = InProcess(whole, name), operation, breaks
+
+    def ask(self, calls: Sequence[Call], most_losses: int | None = None) -> list[Reply]:  # noqa: ARG002
+        return [self._answer(call) for call in calls]
+
+    def _answer(self, call: Call) -> Reply:
+        (reply,) = self._sound.ask([call])
+        if call.operation != self._operation:
+            return reply
+        self._operation = ""
+        assert isinstance(reply, Ok)
+        return Fault("exception", "not yet") if self._breaks else Ok({k: _other(v) for k, v in reply.values.items()})
+
+
+def _other(value: object) -> object:
+    return not value if isinstance(value, bool) else bytes(reversed(cast("bytes", value)))
+
+
+@pytest.mark.parametrize("breaks", [True, False], ids=["breaks", "differs"])
+@pytest.mark.parametrize(
+    ("name", "operation"),
+    [
+        *(("ML-KEM-768", op) for op in ("keygen_from_seed", "encapsulate", "encapsulate_derand", "decapsulate")),
+        *(("ML-DSA-44", op) for op in ("keygen_from_seed", "sign", "sign_deterministic", "verify")),
+    ],
+)
+def test_the_first_answer_counts_and_one_that_breaks_gives_no_name(name: str, operation: str, *, breaks: bool) -> None:
+    records = named(FirstCallBreaks(name, operation, breaks=breaks), name, everything(name))
+    (failed,) = (record for record in records.values() if record.outcome != "pass")
+    assert failed.outcome == "fail"
+    assert operation in failed.why
+    assert not failed.why.startswith("answers as the")
+
+
+@pytest.mark.parametrize("operation", ["encapsulate", "encapsulate_derand", "decapsulate"])
+def test_what_breaks_once_is_not_taken_for_the_draft_under_whose_key_it_answers(operation: str) -> None:
+    broken = FirstCallBreaks("ML-KEM-768", operation, breaks=True)
+    (record,) = named(broken, "ML-KEM-768", frozenset({operation})).values()
+    assert not record.why.startswith("answers as the ML-KEM draft")
 
 
 @pytest.mark.parametrize("name", KEMS)

@@ -116,6 +116,8 @@ class Implementation:
             hello = self._session.hello
             sets = manifest.claims.conformance
             self.operations = {name: self._offered(hello, name, probe=probe) for name in sets}
+            if probe:
+                self._session.renew()
             for name in manifest.claims.timing:
                 self.operations[name] |= self._ways_to_measure(name)
             watched = any("env:taint" in offered for offered in self.operations.values())

@@ -115,6 +115,11 @@ class Session:
         self._closed = True
         self._lose()
 
+    def renew(self) -> None:
+        """Go on with a new child, so that its first call is one that is judged; raises as a first start does."""
+        self._lose()
+        self.hello = self._start()
+
     def interrupt(self) -> None:
         """Kill the child for good, from any thread; the one that asks meets a UsageError, and closes."""
         self._closed = True

@@ -89,12 +89,19 @@ class Ledger:
     def _answer(self, operation: str) -> frozenset[str]:
         """Return the versions that agree with all answers of an operation.
 
-        Where the first answer in the claimed format is nobody's, those in another format count. A refusal agrees with
-        whatever the other answers agree with, a value of no version with nothing.
+        Where the first answer in the claimed format is nobody's, those in another format count; where it broke,
+        only if that format has other lengths, for what breaks once may answer the next call. A refusal agrees
+        with whatever the other answers agree with, a value of no version with nothing.
         """
         plain = [seen for seen in self.seen if seen.operation == operation and not seen.spare]
-        spare = [seen.versions for seen in self.seen if seen.operation == operation and seen.spare and seen.versions]
-        if not plain[0].versions and spare:
+        first = plain[0]
+        spare = [
+            seen.versions
+            for seen in self.seen
+            if seen.operation == operation and seen.spare and seen.versions
+            and (not isinstance(first.reply, Fault) or _lengths(seen.inputs) != _lengths(first.inputs))
+        ]  # fmt: skip
+        if not first.versions and spare:
             return self.every.intersection(*spare)
         sets = [seen.versions for seen in plain if seen.versions or isinstance(seen.reply, Ok)]
         return self.every.intersection(*sets) if sets else frozenset()
@@ -103,6 +110,10 @@ class Ledger:
         if self.claimed in names:
             return self.claimed
         return either(names) if names else "no known version"
+
+
+def _lengths(inputs: Mapping[str, Value]) -> dict[str, int]:
+    return {name: len(value) for name, value in inputs.items() if isinstance(value, bytes)}
 
 
 def _text(reply: Reply, what: str, *, known: bool) -> str:
