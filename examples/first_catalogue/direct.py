@@ -389,7 +389,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 def repeat(file: str, name: str, check: str) -> None:
     """Print what everybody answers now who was asked about a finding, each from a fresh process."""
     with open(file, encoding="utf-8") as stream:  # noqa: PTH123  (whoever reads this file need not know pathlib)
-        found = [row["finding"] for row in json.load(stream)]
+        found = [row["finding"] for row in json.load(stream)["findings"]]
     row = next(row for row in found if (row["label"], row["check"]) == (name, check))
     for second in row["seconds"]:
         request = dict(second["request"])

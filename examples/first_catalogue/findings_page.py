@@ -20,8 +20,8 @@ called in the same way with the same input, did what is expected. A library that
 by pqvalidate, is judged by the others alone, and that is said. Several checks can show one and the same cause; what a
 check finds in several parameter sets is shown once, with one case.
 
-Inputs and values are shortened here; {file} has them whole. Private keys among them are those of published tests, or
-were drawn from the seed of this run for one case each; they protect nothing.
+Inputs and values are shortened here; {file} has them whole. The file is one of published test vectors: private keys in
+it are those of published tests, or were derived from the seed of this run; they protect nothing and must not be used.
 """
 _OPEN = """
 Not failures: the standard leaves these points open, or the documentation of the implementation leaves the check to its
@@ -33,8 +33,15 @@ implementation, of its adapter, or of pqvalidate.
 """
 
 
+KEYS_ARE_PUBLIC = (
+    "Published test vectors. The private keys here are those of published tests, or were derived from the seed of this"
+    " run, which the page names; they are public, protect nothing, and must not be used."
+)
+"""What the file of findings says before anything else."""
+
+
 class Whole(Record):
-    """What the file beside the page holds: a finding with one case in full, and all sets and cases that failed."""
+    """What the file beside the page holds of each group: one case in full, and all sets and cases that failed."""
 
     finding: Finding
     status: str

@@ -13,7 +13,7 @@ import msgspec
 
 from examples.first_catalogue import pictures
 from examples.first_catalogue.contestants import Absent
-from examples.first_catalogue.findings_page import grouped, sections, table, whole
+from examples.first_catalogue.findings_page import KEYS_ARE_PUBLIC, grouped, sections, table, whole
 from examples.first_catalogue.pictures import AMBER, BLUE, GREY, ORANGE, SAND, Cell, Dot
 from examples.first_catalogue.stages import OPERATIONS, Campaign, Finding, product
 from pqvalidate.bench.records import BenchReport, Figure, read_report
@@ -70,7 +70,7 @@ def write(made: Made, page: Path) -> None:
     png.mkdir(exist_ok=True)
     evidence = {label: read_evidence(made.out / "bundles" / label) for label in made.labels}
     found = [row for label in made.labels for row in made.findings[label]]
-    shown = [whole(rows) for rows in grouped(found)]
+    shown = {"note": KEYS_ARE_PUBLIC, "findings": [whole(rows) for rows in grouped(found)]}
     write_atomically(beside / "findings.json", msgspec.json.format(msgspec.json.encode(shown), indent=1) + b"\n")
     parts = [
         _HEAD.format(facts="\n".join(_facts(made, evidence))),

@@ -133,7 +133,9 @@ def test_it_does_not_go_on_with_other_settings(tiny: Tiny) -> None:
 
 
 def test_a_planted_defect_is_a_finding_with_all_that_it_takes_to_check_it(tiny: Tiny) -> None:
-    found = json.loads((tiny.page.with_suffix("") / "findings.json").read_text(encoding="utf-8"))
+    whole = json.loads((tiny.page.with_suffix("") / "findings.json").read_text(encoding="utf-8"))
+    assert whole["note"].startswith("Published test vectors.")
+    found = whole["findings"]
     confirmed = {row["finding"]["check"] for row in found if row["status"] == "confirmed"}
     assert "ml-kem/ek-modulus" in confirmed
     assert {row["finding"]["label"] for row in found if row["status"] == "confirmed"} == {"planted"}
