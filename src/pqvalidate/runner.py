@@ -46,6 +46,9 @@ class Attached(Asked, Protocol):
     def restarts(self) -> int:
         """How often its process was started again."""
 
+    def renew(self) -> None:
+        """Go on with a new process, which has not been asked anything."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Budget:
@@ -121,6 +124,8 @@ def run(
 ) -> tuple[Evidence, list[CaseRecord]]:  # fmt: skip
     """Carry out a plan and return the evidence and the failed cases; with a writer the bundle is on disk as well.
 
+    It begins with a new process, because an implementation may do something else in its very first call.
+
     Large campaigns are run in shards, by ``crew`` if one is given, after everything else: what measures times then
     never runs beside them.
 
@@ -130,6 +135,7 @@ def run(
     with _Interrupts() as interrupts:
         started, began = _now(), time.monotonic_ns()
         crew = crew or Alone(iut)
+        iut.renew()
         results, failures = _run_tasks(iut, planned, writer, budget or Budget(), interrupts, progress, crew)
         crew.stop()  # controls measure times, which nothing may run beside
         facts = Facts(

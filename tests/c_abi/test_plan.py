@@ -111,6 +111,9 @@ def test_a_case_that_is_asked_all_the_same_neither_passes_nor_fails() -> None:
     class Never:
         restarts = 0
 
+        def renew(self) -> None:
+            pass
+
         def ask(self, calls: Sequence[Call], most_losses: int | None = None) -> list[Reply]:  # noqa: ARG002
             return [Unasked("exception", "f cannot be told a wrong length of c")] * len(calls)
 

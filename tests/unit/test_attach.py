@@ -246,11 +246,15 @@ def implementation(name):
 """
 
 
-def test_the_first_call_of_the_process_is_the_callers(tmp_path: Path) -> None:
+def test_renewed_the_next_call_is_the_first_of_the_process(tmp_path: Path) -> None:
     with pqv.attach(manifest(tmp_path, COUNTING)) as iut:
         kem = iut.kem("ML-KEM-768")
+        assert kem.keygen()[0] == b"\x02", "attaching has called it once"
+        iut.renew()
         assert [kem.keygen()[0], kem.keygen()[0]] == [b"\x01", b"\x02"]
         assert iut.restarts == 0
+    with pytest.raises(pqv.UsageError, match="was closed"):
+        iut.renew()
 
 
 def test_a_key_that_is_refused_is_not_loaded(openssl: pqv.Implementation) -> None:

@@ -29,6 +29,9 @@ class Oracle:
     def __init__(self, spoil: Callable[[Call, Reply], Reply] | None = None) -> None:
         self._inner, self._spoil, self.calls = InProcess(reference, SET), spoil, 0
 
+    def renew(self) -> None:
+        self._inner = InProcess(reference, SET)
+
     def ask(self, calls: Sequence[Call], most_losses: int | None = None) -> list[Reply]:
         replies: list[Reply] = []
         losses = 0

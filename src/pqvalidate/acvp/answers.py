@@ -49,6 +49,9 @@ class Recorded:
             case for case, reply in replies.items() if not (isinstance(reply, UnansweredError) and reply.absent)
         )
 
+    def renew(self) -> None:
+        """Do nothing: the answers were given elsewhere."""
+
     def ask(self, calls: Sequence[Call], most_losses: int | None = None) -> list[Reply]:  # noqa: ARG002
         """Return the recorded reply to each call, which must be a ``RecordedCall``."""
         return [self._replies[call.case] for call in calls if isinstance(call, RecordedCall)]

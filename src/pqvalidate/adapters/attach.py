@@ -116,8 +116,6 @@ class Implementation:
             hello = self._session.hello
             sets = manifest.claims.conformance
             self.operations = {name: self._offered(hello, name, probe=probe) for name in sets}
-            if probe:
-                self._session.renew()
             for name in manifest.claims.timing:
                 self.operations[name] |= self._ways_to_measure(name)
             watched = any("env:taint" in offered for offered in self.operations.values())
@@ -147,6 +145,17 @@ class Implementation:
     def close(self) -> None:
         """End the process of the implementation and all that it started."""
         self._session.close()
+
+    def renew(self) -> None:
+        """Go on with a new process, so that the next call is its first one: attaching has made some, and judged none.
+
+        Raises:
+            AttachError: it does not start again.
+            NoProcessError: this machine cannot start a process.
+            UsageError: it was closed.
+
+        """
+        self._session.renew()
 
     def interrupt(self) -> None:
         """Kill the process of the implementation from another thread; whoever is asking meets a UsageError."""

@@ -116,7 +116,9 @@ class Session:
         self._lose()
 
     def renew(self) -> None:
-        """Go on with a new child, so that its first call is one that is judged; raises as a first start does."""
+        """Go on with a new child, which counts as no restart; raises as a first start, and UsageError if closed."""
+        if self._closed:
+            raise UsageError("this implementation was closed; attach it again")
         self._lose()
         self.hello = self._start()
 
