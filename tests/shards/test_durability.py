@@ -101,7 +101,9 @@ def test_ctrl_c_ends_several_jobs_in_order_and_resume_gives_the_same_facts(undis
     process = started("--out", out, "--jobs", "2", scratch=tmp_path, **FAULTS)
     while lines(out) < 1 and process.poll() is None:
         time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGSTOP)  # so that it is not done before the second one asks
     second = done("--out", out, "--resume", **FAULTS)
+    os.killpg(process.pid, signal.SIGCONT)
     assert second.returncode == 2
     assert "another run is writing to it" in second.stderr
     below = [pid for child in children(process.pid) for pid in (child, *children(child))]
