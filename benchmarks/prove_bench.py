@@ -66,8 +66,9 @@ def implementation(parameter_set):
 
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
-    """Keep so many processors busy meanwhile."""
-    started = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    """Keep so many processors busy meanwhile; the processes end by themselves if this one is killed."""
+    work = f"import os\nwhile os.getppid() == {os.getpid()}:\n    sum(range(10_000))"
+    started = [subprocess.Popen([sys.executable, "-c", work]) for _ in range(processes)]
     try:
         yield
     finally:
