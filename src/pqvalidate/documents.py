@@ -25,6 +25,7 @@ _MAX_DEPTH = 64
 _SAFE_INTEGER = 2**53 - 1  # RFC 8785 section 3.2.2.3
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 MOST_TEXT = 500
+_BEYOND_16_BITS = re.compile(rb"[\xf0-\xff]")  # the first byte of UTF-8 for such a character
 # Control, format (bidirectional overrides among them), surrogate, line and paragraph separator: a signed text must
 # look on a screen as it reads in its bytes.
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -209,6 +210,20 @@ def canonical(value: Any) -> bytes:  # noqa: ANN401  (any record or JSON value)
     import rfc8785  # noqa: PLC0415  (only runs and certificates need it)
 
     return rfc8785.dumps(msgspec.to_builtins(value))
+
+
+def is_canonical(value: Any, data: bytes) -> bool:  # noqa: ANN401  (any JSON value)
+    """Return whether ``data`` is the RFC 8785 form of ``value``, which ``parse_json`` has read from it.
+
+    RFC 8785 section 3.2.3 sorts names by their UTF-16 units. Where no character lies beyond U+FFFF that is the order of
+    characters, and the encoder of the standard library writes the same bytes in a tenth of the time.
+    """
+    try:
+        if _BEYOND_16_BITS.search(data):
+            return canonical(value) == data
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() == data
+    except RecursionError:  # nested more deeply than any document of ours
+        return False
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o644) -> None:

@@ -252,6 +252,21 @@ def test_texts_of_a_vendor_lose_what_cannot_be_seen() -> None:
     assert body["product"]["name"] == "X\ufffd[31m\ufffd"
 
 
+@pytest.mark.parametrize("name", ["Cafe\u0301", "X\x1b[31m", "X\u202e", "two\nlines", "X\u2028", "tab\tbed", "\x7f"])
+def test_a_signed_text_that_is_not_plain_is_a_contradiction(name: str) -> None:
+    tree = state(make_evidence())
+    tree["predicate"]["product"]["name"] = name
+    (problem,) = problems(msgspec.convert(tree, Statement, strict=True))
+    assert "is not in Unicode normal form C or holds characters that cannot be seen" in problem
+
+
+@pytest.mark.parametrize("name", ["Caf\u00e9", 'the "X" \\new\\', "\u65e5\u672c\u8a9e", "\U0001f512", "\u00a0\u3000"])
+def test_other_texts_are_none(name: str) -> None:
+    tree = state(make_evidence())
+    tree["predicate"]["product"]["name"] = name
+    assert problems(msgspec.convert(tree, Statement, strict=True)) == []
+
+
 @given(st.text())
 def test_a_plain_text_stays_as_it_is_and_is_in_normal_form_c(text: str) -> None:
     shown = plain(text)

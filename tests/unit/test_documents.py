@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pqvalidate.documents import (
     Record,
     canonical,
+    is_canonical,
     parse_json,
     parse_toml,
     read_bytes,
@@ -59,6 +61,33 @@ def test_the_canonical_form_does_not_depend_on_the_order_of_keys(value: Any) -> 
         return [reversed_keys(item) for item in node] if isinstance(node, list) else node
 
     assert canonical(reversed_keys(value)) == canonical(value)
+
+
+WRITERS: tuple[Callable[[Any], bytes], ...] = (
+    canonical,
+    to_json,
+    lambda value: json.dumps(value).encode(),
+    lambda value: json.dumps(value, ensure_ascii=False).encode(),
+    lambda value: json.dumps(value, separators=(",", ":"), sort_keys=True).encode(),
+    lambda value: json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode(),
+    lambda value: canonical(value) + b"\n",
+)
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@given(value=JSON)
+@example(value={"\ue000": 1, "\U00010000": 2})  # in UTF-16 the second comes first
+@example(value={"b": "\x7f\u2028\x01é", "a": [0, -1, '\\"/']})
+def test_only_the_canonical_form_is_called_canonical(write: Callable[[Any], bytes], value: Any) -> None:
+    data = write(value)
+    assert is_canonical(parse_json(data, "x", "a document"), data) == (data == canonical(value))
+
+
+def test_a_document_that_is_nested_too_deeply_is_not_canonical() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert not is_canonical(deep, b"[" * 100_000)
 
 
 @pytest.mark.parametrize(

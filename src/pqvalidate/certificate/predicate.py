@@ -358,10 +358,9 @@ def format_time(moment: datetime) -> str:
 
 def plain(text: str) -> str:
     """Return a text in Unicode normal form C, with what cannot be seen replaced by U+FFFD."""
-    if text.isascii() and text.isprintable():
-        return text
-    shown = "".join("\ufffd" if is_unseen(c) else c for c in text)
-    return unicodedata.normalize("NFC", shown)
+    if not text.isprintable():  # as all texts are that hold what cannot be seen, and some others
+        text = "".join("\ufffd" if is_unseen(c) else c for c in text)
+    return unicodedata.normalize("NFC", text)
 
 
 def plain_tree(value: Any) -> Any:  # noqa: ANN401  (any JSON value)

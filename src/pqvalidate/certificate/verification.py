@@ -19,7 +19,7 @@ from pqvalidate.certificate.envelope import OpenedEnvelope, read_envelope
 from pqvalidate.certificate.keys import Family, TrustedKey, TrustedValidator
 from pqvalidate.certificate.predicate import PAYLOAD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE, Statement, format_time
 from pqvalidate.digests import Uncovered, directory_digests, file_digests, uncovered
-from pqvalidate.documents import Record, canonical, parse_json, to_record
+from pqvalidate.documents import Record, is_canonical, parse_json, to_record
 from pqvalidate.errors import InputError, UsageError
 
 Decision: TypeAlias = Literal["valid", "invalid", "expired", "suspended", "withdrawn", "superseded", "undecided"]
@@ -238,11 +238,7 @@ def parse_body(body: bytes, cert: Path) -> dict[str, Any]:
     tree = parse_json(body, f"{cert} (signed body)", _WHAT)
     if not isinstance(tree, dict):
         raise InputError(cert, "signed body", "is no JSON object", _REMEDY)
-    try:
-        same = canonical(tree) == body
-    except (ValueError, RecursionError):  # lone surrogates, whole numbers of 2^53 and more
-        same = False
-    if not same:
+    if not is_canonical(tree, body):
         raise InputError(cert, "signed body", "is not in canonical form (RFC 8785)", _REMEDY)
     return tree
 

@@ -38,7 +38,7 @@ from pqvalidate.certificate.predicate import (
 from pqvalidate.certificate.reading import SVR_TYPE
 from pqvalidate.certificate.signing import Signer
 from pqvalidate.digests import directory_digests, file_digests, uncovered
-from pqvalidate.documents import Record, canonical, parse_json, to_record
+from pqvalidate.documents import Record, canonical, is_canonical, parse_json, to_record
 from pqvalidate.errors import InputError, UsageError
 from pqvalidate.policy.engine import PolicyVerdict
 
@@ -248,6 +248,6 @@ def _opened(body: bytes, path: Path) -> SvrStatement:
     """Parse the verified bytes, which must be canonical, so that one verdict has one digest."""
     tree = parse_json(body, f"{path} (signed body)", _WHAT)
     statement = to_record(tree, SvrStatement, path, _REMEDY)
-    if canonical(tree) != body:
+    if not is_canonical(tree, body):
         raise InputError(path, "signed body", "is not in canonical form (RFC 8785)", _REMEDY)
     return statement
