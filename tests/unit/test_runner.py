@@ -69,6 +69,30 @@ def test_a_sound_implementation_passes_every_step_that_was_asked(planned: Planne
     assert judge(evidence).decision == "conforms"
 
 
+class WrongAtFirst(Oracle):
+    """Its first decapsulation in each process gives something else, and attaching has used that up."""
+
+    def __init__(self) -> None:
+        super().__init__(self._first)
+        self._fresh = False
+
+    def renew(self) -> None:
+        super().renew()
+        self._fresh = True
+
+    def _first(self, call: Call, reply: Reply) -> Reply:
+        if call.operation != "decapsulate" or not self._fresh:
+            return reply
+        self._fresh = False
+        return wrong_secret(call, reply)
+
+
+def test_a_run_begins_with_a_new_process_whose_first_call_is_judged(planned: Planned, subject: Subject) -> None:
+    evidence, failures = run(WrongAtFirst(), planned, subject, None)
+    assert len(failures) == 1
+    assert judge(evidence).decision == "does-not-conform"
+
+
 def test_the_bundle_holds_every_case_once(planned: Planned, subject: Subject, tmp_path: Path) -> None:
     with BundleWriter(tmp_path / "b", opening(planned, subject)) as writer:
         evidence, _ = run(Oracle(), planned, subject, writer)
