@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from examples.first_catalogue import pictures, stages
@@ -35,6 +36,8 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
                         help="page to write; pictures and findings go into a folder beside it")  # fmt: skip
     parser.add_argument("--depth", choices=("quick", "standard", "full"), default="standard")
     parser.add_argument("--cases", type=int, default=0, help="cases of each campaign (default: as the depth gives)")
+    parser.add_argument("--fewer", action="append", default=[], metavar="NAME=CASES",
+                        help="cases of each campaign of one implementation; may be repeated")  # fmt: skip
     parser.add_argument("--parameter-set", action="append", default=[], help="only this set; may be repeated")
     parser.add_argument("--jobs", type=int, default=1, help="processes for large campaigns (default: 1)")
     parser.add_argument("--together", type=int, default=1, help="implementations measured side by side (default: 1)")
@@ -48,12 +51,32 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     return given
 
 
+def fewer(words: Sequence[str]) -> dict[str, int]:
+    """Return the cases by name of an implementation.
+
+    Raises:
+        UsageError: a word is not NAME=CASES.
+
+    """
+    found = {}
+    for word in words:
+        name, _, cases = word.partition("=")
+        if not name or not cases.isdecimal() or int(cases) < 1:
+            raise UsageError(f"--fewer takes NAME=CASES, for example dilithium-py=256, and not {word!r}")
+        found[name] = int(cases)
+    return found
+
+
 def make(given: argparse.Namespace) -> Made:
     """Make the catalogue, stage by stage."""
     out: Path = given.out.absolute()
-    wanted = stages.begin(given.depth, given.cases, given.parameter_set, given.jobs, given.seed)
-    campaign = stages.opened(out, wanted)
+    wanted = stages.begin(
+        given.depth, given.cases, given.parameter_set, given.jobs, given.seed, fewer=fewer(given.fewer)
+    )  # fmt: skip
     some, absent = line_up(given.name, out, tell)
+    if unknown := set(wanted.fewer) - {one.label for one in some} - {one.label for one in absent}:
+        raise UsageError(f"--fewer names {', '.join(sorted(unknown))}, which does not take part")
+    campaign = stages.opened(out, wanted)
     absent += [Absent(one.label, "claims none of the parameter sets that were chosen")
                for one in some if not one.sets(campaign.parameter_sets)]  # fmt: skip
     able = [one for one in some if one.sets(campaign.parameter_sets)]

@@ -17,7 +17,7 @@ from pathlib import Path
 from pqvalidate.catalogue.client import TRUST, Anchor, open_catalogue, sha256
 from pqvalidate.catalogue.entries import Entry, Status, StatusChange
 from pqvalidate.catalogue.reading import certificate_path, entries_of, statement_in, verdict_paths
-from pqvalidate.catalogue.replacing import replaced
+from pqvalidate.catalogue.replacing import Place, place_of, replaced
 from pqvalidate.catalogue.repository import Draft, Terms, draft
 from pqvalidate.catalogue.status import append, histories
 from pqvalidate.certificate.belief import believe
@@ -107,12 +107,12 @@ def _publish(
     now = format_time(made.terms.now)
     added: dict[str, StatusChange] = {}
     present: list[str] = []
-    statements: dict[str, Statement] = {}
+    places: dict[str, Place] = {}
     verdicts = 0
     for path in certificates:
         statement = _verified(path, trust, made)
         name = statement.predicate.certificate.id
-        statements[name] = statement
+        places[name] = place_of(statement)
         if name in known or name in added:
             present.append(name)
         else:
@@ -121,10 +121,10 @@ def _publish(
         verdicts += sum(_verdict(made, row, path, statement, trust, profiles) for row in _verdict_files(path))
     made.add(TRUST, read_bytes(trust, "a trust file"))
 
-    def read(name: str) -> Statement:
-        return statements[name] if name in statements else _published(made, name)
+    def read(name: str) -> Place:
+        return places[name] if name in places else _published(made, name)
 
-    listed, marked, unmarked = replaced(append(made.statuses, added.values()), statements, read, now)
+    listed, marked, unmarked = replaced(append(made.statuses, added.values()), places, read, now)
     made.commit(listed)
     site = _make_site(made.folder, made) if with_site else ""
     return Published(
@@ -133,11 +133,11 @@ def _publish(
     )  # fmt: skip
 
 
-def _published(made: Draft, name: str) -> Statement:
-    """Return what a certificate says that was published before."""
+def _published(made: Draft, name: str) -> Place:
+    """Return what a certificate says of its place that was published before."""
     path = certificate_path(name)
     found = open_catalogue(made.folder, moment=made.terms.now, anchor=Anchor())
-    return statement_in(found.read(path), f"{made.folder} ({path})")
+    return place_of(statement_in(found.read(path), f"{made.folder} ({path})"))
 
 
 def _trust(made: Draft, given: Path | None) -> Path:
