@@ -67,9 +67,7 @@ def replaced(
     return listed, tuple(marked), tuple(unmarked)
 
 
-def _objection(
-    name: str, mine: Place, old: str, last: Mapping[str, StatusChange], read: Callable[[str], Place]
-) -> str:
+def _objection(name: str, mine: Place, old: str, last: Mapping[str, StatusChange], read: Callable[[str], Place]) -> str:
     """Return why a certificate does not take the place of another; empty if it does."""
     if old == name:
         return "is the same certificate"
