@@ -97,8 +97,9 @@ class _Lane:
 
     def _begin(self) -> None:
         """Start every script, and go on until each of them waits for calls or has ended."""
+        begin, asking = self.task.check.script, self.task.asking
         for case in self.cases:
-            script = self.task.check.script(case, self.task.asking)
+            script = begin(case, asking)
             self._advance(case, script, script.send, None)
         self._compute()
 

@@ -14,6 +14,8 @@ PASS = CaseResult(outcome="pass")
 
 def expect_values(reply: Reply, inputs: Mapping[str, Value], expected: Mapping[str, bytes]) -> CaseResult:
     """Pass if every expected output is there to the byte; ``name_sha256`` compares a digest of the output."""
+    if type(reply) is Ok and reply.values == expected:  # what nearly every reply of a campaign is
+        return PASS
     match reply:
         case Ok(values):
             for name, wanted in expected.items():

@@ -14,8 +14,15 @@ _BLOCK: Final = 136
 """SHAKE256 gives so many bytes per permutation (FIPS 202 table 3); many a case needs no more."""
 
 
+def _ahead(end: int) -> int:
+    """Return how much of a tape to have at hand where ``end`` bytes are needed: whole blocks, some beyond it."""
+    return -(-(end + end // 8) // _BLOCK) * _BLOCK
+
+
 class Tape:
     """A stream of bytes for one case: SHAKE256(seed ‖ parameter set ‖ property ‖ i), read from front to back."""
+
+    __slots__ = ("_at", "_bytes", "_state")
 
     def __init__(self, asking: Asking, name: str, number: int) -> None:
         self._state = hashlib.shake_256(asking.seed + f"|{asking.parameter_set}|{name}|{number}".encode())
@@ -25,7 +32,7 @@ class Tape:
         """Return the next bytes."""
         end = self._at + length
         if end > len(self._bytes):
-            self._bytes = self._state.digest(2 * end)
+            self._bytes = self._state.digest(_ahead(end))
         self._at = end
         return self._bytes[end - length : end]
 
@@ -34,7 +41,7 @@ class Tape:
         begin = self._at
         self._at = end = begin + 6
         if end > len(self._bytes):
-            self._bytes = self._state.digest(2 * end)
+            self._bytes = self._state.digest(_ahead(end))
         return int.from_bytes(self._bytes[begin:end], "little") % bound
 
 
