@@ -7,6 +7,8 @@ DEPTH     ?= standard
 JOBS      ?= 1
 TOGETHER  ?= 1
 BENCH_SECONDS ?= 2
+# For `make test`: so many processes share the tests. 0: none beside pytest itself, as a debugger needs.
+WORKERS   ?= logical
 ORIGINALS ?= $(error say where the original vectors are: make vectors ORIGINALS=FOLDER)
 
 BIN  := $(VENV)/bin
@@ -37,7 +39,7 @@ run: $(VENV)/.ready-run ## validate a real implementation, sign a certificate an
 	  '  docs/howto/attach-python.md     the same for your own implementation'
 
 test: $(VENV)/.ready-all ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -p no:benchmark -n $(WORKERS) --maxprocesses 4 --dist worksteal
 
 check: $(VENV)/.ready-all ## lint, format, types, layers, documentation
 	$(BIN)/ruff check $(CODE)

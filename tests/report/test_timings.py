@@ -17,6 +17,7 @@ from pqvalidate.evidence import CaseRecord, Evidence, Step
 from pqvalidate.report import FORMATS, json_format, plots
 from pqvalidate.report.messages import Messages
 from pqvalidate.report.model import RunReport, build_report
+from pqvalidate.report.text import render as in_text
 from pqvalidate.report.timings import with_comparisons
 from pqvalidate.suites.timing_statistics import look
 from pqvalidate.suites.timing_summary import Planted, figures
@@ -111,7 +112,7 @@ def test_a_page_shows_numbers_and_plots_that_are_the_same_every_time(lang: str) 
 
 def test_the_text_has_the_figures_of_every_comparison() -> None:
     found = report(case(kept(0)), case(kept(400, noticed=False), "valid-flipped", "fail"))
-    lines = FORMATS["text"](found).splitlines()
+    lines = in_text(found, width=160).splitlines()
     (row,) = [line.split() for line in lines if "valid-flipped" in line and CHECK in line]
     seen = found.timing[1].figures
     assert row[-6:] == ["2,048", f"{seen.median_ns:+d}", f"{seen.low_ns:+d}", "…", f"{seen.high_ns:+d}", "none"]
