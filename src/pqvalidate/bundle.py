@@ -18,7 +18,7 @@ import msgspec
 
 from pqvalidate.documents import Record, parse_json, read_bytes, to_json, to_record, write_atomically
 from pqvalidate.errors import InputError, UsageError
-from pqvalidate.evidence import CaseRecord, Evidence, Plan, Subject, check_evidence
+from pqvalidate.evidence import CaseRecord, Evidence, Plan, Subject, check_evidence, was_stopped
 from pqvalidate.shards import ShardRecord
 
 _WHAT = "a bundle folder that `pqvalidate run` has written"
@@ -104,7 +104,8 @@ class BundleWriter:
                 )
         finished = self.folder / "evidence.json"
         if finished.exists():
-            if read_evidence(self.folder).status == "complete":
+            found = read_evidence(self.folder)
+            if found.status == "complete" and not was_stopped(found):
                 raise UsageError(f"{self.folder} is complete; judge it with `pqvalidate judge {self.folder}`")
             finished.unlink()
         whole = 0

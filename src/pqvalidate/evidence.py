@@ -10,6 +10,8 @@ from typing import Final, Literal, TypeAlias
 from pqvalidate.documents import Record, canonical
 
 SCHEMA: Final = "pqvalidate/evidence/1"
+STOPPED: Final = "stopped by "
+"""How it begins why steps were not run that a flag of the operator cut off."""
 Outcome: TypeAlias = Literal["pass", "fail", "error", "not-applicable"]
 Reason: TypeAlias = Literal[
     "not-claimed", "operation-missing", "interface-has-no-length", "tool-missing", "not-at-this-depth", "excluded"
@@ -214,6 +216,11 @@ class Tally(Record):
     def recorded(self) -> int:
         """How many cases have a record."""
         return self.passed + self.failed + self.errors + self.unasked
+
+
+def was_stopped(evidence: Evidence) -> bool:
+    """Return whether a run ended in order before everything was asked, so that it can go on."""
+    return any(result.not_run and result.why.startswith(STOPPED) for result in evidence.facts.results)
 
 
 def settle(step: int, planned: int, tally: Tally, *, not_run_because: str = "") -> StepResult:

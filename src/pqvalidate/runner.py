@@ -21,6 +21,7 @@ from pqvalidate.controls import run_controls
 from pqvalidate.crew import Alone, Crew
 from pqvalidate.evidence import (
     SCHEMA,
+    STOPPED,
     CaseRecord,
     Circumstances,
     Control,
@@ -61,7 +62,7 @@ class Budget:
     def spent(self) -> str:
         """Return why to stop now, or the empty string."""
         over = self.seconds is not None and time.monotonic() - self._began >= self.seconds
-        return f"stopped by --max-time after {self.seconds:g} s" if over else ""
+        return f"{STOPPED}--max-time after {self.seconds:g} s" if over else ""
 
 
 class Progress(Protocol):
@@ -195,7 +196,7 @@ def _missed(budget: Budget, result: StepResult, planned: Planned) -> str:
     """Return why to stop after a failed step under fail-fast, or the empty string."""
     step = planned.plan.steps[result.step]
     missed = result.outcome == "fail" and step.severity != "advisory"
-    return f"stopped by --fail-fast after {step.check}" if budget.fail_fast and missed else ""
+    return f"{STOPPED}--fail-fast after {step.check}" if budget.fail_fast and missed else ""
 
 
 @dataclass(slots=True)

@@ -133,6 +133,24 @@ def test_max_time_ends_in_order_and_the_rest_is_open(tmp_path: Path) -> None:
     assert pqv.judge(evidence).decision == "undecided"
 
 
+@pytest.mark.parametrize(("vendor", "flags", "code"), [
+    ("openssl", ("--max-time", "0.2"), 3), ("pqcrypto", ("--fail-fast",), 1),
+])  # fmt: skip
+def test_a_run_that_was_stopped_goes_on_to_the_facts_of_an_undisturbed_one(
+    tmp_path: Path, vendor: str, flags: tuple[str, ...], code: int
+) -> None:  # fmt: skip
+    run = ("run", vendor, *QUICK)
+    cut, whole = tmp_path / "cut", tmp_path / "whole"
+    succeeded(*run, *flags, "--out", cut, code=code)
+    stopped = pqv.read_evidence(cut)
+    assert any(result.not_run for result in stopped.facts.results)
+    end = 1 if vendor == "pqcrypto" else 0
+    succeeded(*run, "--out", whole, code=end)
+    succeeded(*run, "--out", cut, "--resume", code=end)
+    assert pqv.read_evidence(cut).facts_digest == pqv.read_evidence(whole).facts_digest
+    assert "is complete; judge it" in succeeded(*run, "--out", cut, "--resume", code=2).stderr
+
+
 def test_fail_fast_stops_after_the_first_failed_check(bench: Bench, tmp_path: Path) -> None:
     report = reported("run", "pqcrypto", *QUICK, "--fail-fast", "--out", tmp_path / "b")
     everything = reported("judge", bench.bundle("pqcrypto"))
