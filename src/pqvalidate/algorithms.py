@@ -6,7 +6,6 @@ Sizes are bytes. A test re-derives every size by formula from k, l, eta, du, dv 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal, TypeAlias
 
 from pqvalidate.errors import UsageError
@@ -118,6 +117,8 @@ def lengths(name: str) -> dict[str, int]:
 
 def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
     """Return `` (nearest: X)`` for the known name most like ``word``, or the empty string."""
+    from difflib import get_close_matches  # noqa: PLC0415  (only mistakes need it)
+
     found = get_close_matches(word.lower(), [k.lower() for k in known], n=1, cutoff=0.5)
     originals = {k.lower(): k for k in known}
     return f" (nearest: {originals[found[0]]})" if found else ""

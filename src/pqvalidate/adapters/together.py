@@ -16,7 +16,6 @@ import platform
 import struct
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pqvalidate.adapters.framing import FrameBuffer, pack
@@ -50,6 +49,8 @@ def together(how: str, calls: list[dict[str, Any]], perform: Perform, begin: Beg
         unread = [begin(call) for call in calls]
         return {"replies": [read() for read in unread]}
     if how == "threads":
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (no other worker needs it to start)
+
         with ThreadPoolExecutor(_THREADS) as executor:
             return {"replies": list(executor.map(perform, calls))}
     if how in ("bytearray", "memoryview"):
