@@ -36,7 +36,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
                         help="page to write; pictures and findings go into a folder beside it")  # fmt: skip
     parser.add_argument("--depth", choices=("quick", "standard", "full"), default="standard")
     parser.add_argument("--cases", type=int, default=0, help="cases of each campaign (default: as the depth gives)")
-    parser.add_argument("--fewer", action="append", default=[], metavar="NAME=CASES",
+    parser.add_argument("--cases-of", action="append", default=[], metavar="NAME=CASES",
                         help="cases of each campaign of one implementation; may be repeated")  # fmt: skip
     parser.add_argument("--parameter-set", action="append", default=[], help="only this set; may be repeated")
     parser.add_argument("--jobs", type=int, default=1, help="processes for large campaigns (default: 1)")
@@ -51,7 +51,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     return given
 
 
-def fewer(words: Sequence[str]) -> dict[str, int]:
+def cases_of(words: Sequence[str]) -> dict[str, int]:
     """Return the cases by name of an implementation.
 
     Raises:
@@ -62,7 +62,7 @@ def fewer(words: Sequence[str]) -> dict[str, int]:
     for word in words:
         name, _, cases = word.partition("=")
         if not name or not cases.isdecimal() or int(cases) < 1:
-            raise UsageError(f"--fewer takes NAME=CASES, for example dilithium-py=256, and not {word!r}")
+            raise UsageError(f"--cases-of takes NAME=CASES, for example dilithium-py=256, and not {word!r}")
         found[name] = int(cases)
     return found
 
@@ -71,11 +71,11 @@ def make(given: argparse.Namespace) -> Made:
     """Make the catalogue, stage by stage."""
     out: Path = given.out.absolute()
     wanted = stages.begin(
-        given.depth, given.cases, given.parameter_set, given.jobs, given.seed, fewer=fewer(given.fewer)
+        given.depth, given.cases, given.parameter_set, given.jobs, given.seed, cases_of(given.cases_of)
     )  # fmt: skip
     some, absent = line_up(given.name, out, tell)
-    if unknown := set(wanted.fewer) - {one.label for one in some} - {one.label for one in absent}:
-        raise UsageError(f"--fewer names {', '.join(sorted(unknown))}, which does not take part")
+    if unknown := set(wanted.cases_of) - {one.label for one in some} - {one.label for one in absent}:
+        raise UsageError(f"--cases-of names {', '.join(sorted(unknown))}, which does not take part")
     campaign = stages.opened(out, wanted)
     absent += [Absent(one.label, "claims none of the parameter sets that were chosen")
                for one in some if not one.sets(campaign.parameter_sets)]  # fmt: skip

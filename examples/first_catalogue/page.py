@@ -86,8 +86,8 @@ def _facts(made: Made, evidence: Mapping[str, Evidence]) -> Iterator[str]:
     system = one.circumstances.platform.split("-")
     cases = f"{campaign.cases:,}" if campaign.cases else "the usual number of"
     minutes = sum(row.duration_ns for row in times) / 60e9
-    fewer = "".join(f"; {name}: {number:,} only" for name, number in campaign.fewer.items())
-    yield f"- depth **{campaign.depth}**, {cases} cases of each campaign{fewer}"
+    other = "".join(f"; {name}: {number:,}" for name, number in campaign.cases_of.items())
+    yield f"- depth **{campaign.depth}**, {cases} cases of each campaign{other}"
     left_out = "; what else is claimed was not asked, which leaves most profiles undecided"
     sets = f"{', '.join(campaign.parameter_sets)}{left_out}" if campaign.parameter_sets else "all that each one claims"
     yield f"- parameter sets: {sets}"

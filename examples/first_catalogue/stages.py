@@ -38,13 +38,13 @@ _WHAT = "a file that the making of the catalogue has written"
 class Campaign(Record):
     """What a catalogue was made with; it is fixed when its folder is made, and a later start goes on with the same.
 
-    ``cases`` are those of each campaign, 0 for as many as the depth gives; ``fewer`` are those of single
-    implementations, by name.
+    ``cases`` are those of each campaign, 0 for as many as the depth gives; ``cases_of`` are those of
+    single implementations, by name.
     """
 
     depth: Depth
     cases: int
-    fewer: dict[str, int]
+    cases_of: dict[str, int]
     seed: str
     parameter_sets: tuple[str, ...]
     jobs: int
@@ -123,7 +123,7 @@ def opened(out: Path, wanted: Campaign) -> Campaign:
         if found != same:
             raise UsageError(
                 f"{out} was begun with depth {found.depth}, {found.cases or 'all'} cases"
-                f"{''.join(f', {name}={cases}' for name, cases in found.fewer.items())} and "
+                f"{''.join(f', {name}={cases}' for name, cases in found.cases_of.items())} and "
                 f"{', '.join(found.parameter_sets) or 'all sets'}; go on with the same, or choose another OUT"
             )
         return msgspec.structs.replace(found, jobs=wanted.jobs)
@@ -134,11 +134,11 @@ def opened(out: Path, wanted: Campaign) -> Campaign:
 
 def begin(
     depth: Depth, cases: int, parameter_sets: Sequence[str], jobs: int, seed: str = "",
-    fewer: Mapping[str, int] | None = None,
+    cases_of: Mapping[str, int] | None = None,
 ) -> Campaign:  # fmt: skip
     """Return the settings of a new catalogue; without a seed, one is drawn."""
     return Campaign(
-        depth=depth, cases=cases, fewer=dict(fewer or {}), seed=seed or secrets.token_hex(16),
+        depth=depth, cases=cases, cases_of=dict(cases_of or {}), seed=seed or secrets.token_hex(16),
         parameter_sets=tuple(parameter_sets), jobs=jobs, started=now().isoformat(),
     )  # fmt: skip
 
@@ -153,7 +153,7 @@ def run(one: Contestant, out: Path, campaign: Campaign) -> Path | Failed:
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     sets = [word for name in one.sets(campaign.parameter_sets) for word in ("--parameter-set", name)]
-    number = campaign.fewer.get(one.label, campaign.cases)
+    number = campaign.cases_of.get(one.label, campaign.cases)
     cases = ["--cases", str(number)] if number else []
     resume = ["--resume"] if folder.exists() else []
     done = command(
