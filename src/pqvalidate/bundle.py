@@ -18,7 +18,7 @@ import msgspec
 
 from pqvalidate.documents import Record, parse_json, read_bytes, to_json, to_record, write_atomically
 from pqvalidate.errors import InputError, UsageError
-from pqvalidate.evidence import CaseRecord, Evidence, Plan, Subject, check_evidence, was_stopped
+from pqvalidate.evidence import CaseRecord, Evidence, Plan, Subject, check_evidence
 from pqvalidate.shards import ShardRecord
 
 _WHAT = "a bundle folder that `pqvalidate run` has written"
@@ -104,8 +104,7 @@ class BundleWriter:
                 )
         finished = self.folder / "evidence.json"
         if finished.exists():
-            found = read_evidence(self.folder)
-            if found.status == "complete" and not was_stopped(found):
+            if read_evidence(self.folder).status == "complete":
                 raise UsageError(f"{self.folder} is complete; judge it with `pqvalidate judge {self.folder}`")
             finished.unlink()
         whole = 0
@@ -199,6 +198,19 @@ def is_unbegun(folder: Path) -> bool:
     """Return whether a run was cut off between making its folder and writing its plan, so that nothing is lost."""
     files = {path.name for path in folder.iterdir()} if folder.is_dir() else {"no such folder"}
     return all(name == "cases.jsonl" or name.startswith(".plan.") for name in files)
+
+
+def opening_to_resume(folder: Path) -> Opening | None:
+    """Return the plan of the run to go on with, or None where it was cut off before its plan was written.
+
+    Raises:
+        UsageError: there is no such folder.
+        InputError: its plan.json is malformed.
+
+    """
+    if not folder.exists():
+        raise UsageError(f"{folder} is not there, so there is nothing to go on with; leave out --resume to begin")
+    return None if is_unbegun(folder) else read_opening(folder)
 
 
 def read_opening(folder: Path) -> Opening:

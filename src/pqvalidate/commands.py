@@ -304,13 +304,13 @@ def _selection(given: argparse.Namespace, earlier: Opening | None) -> Selection:
 
 def _earlier(given: argparse.Namespace) -> Opening | None:
     """Return the opening of the run to go on with, whose seed and depth are then taken over."""
-    from pqvalidate.bundle import is_unbegun, read_opening  # noqa: PLC0415
+    from pqvalidate.bundle import opening_to_resume  # noqa: PLC0415
 
     if not given.resume:
         return None
     if not given.out:
         raise UsageError("--resume needs --out with the folder of the interrupted run")
-    return None if is_unbegun(Path(given.out)) else read_opening(Path(given.out))
+    return opening_to_resume(Path(given.out))
 
 
 def _default_folder(given: argparse.Namespace, seed: str) -> Path:

@@ -218,9 +218,9 @@ class Tally(Record):
         return self.passed + self.failed + self.errors + self.unasked
 
 
-def was_stopped(evidence: Evidence) -> bool:
-    """Return whether a run ended in order before everything was asked, so that it can go on."""
-    return any(result.not_run and result.why.startswith(STOPPED) for result in evidence.facts.results)
+def was_stopped(results: Iterable[StepResult]) -> bool:
+    """Return whether a flag of the operator ended a run before everything was asked, so that it can go on."""
+    return any(result.not_run and result.why.startswith(STOPPED) for result in results)
 
 
 def settle(step: int, planned: int, tally: Tally, *, not_run_because: str = "") -> StepResult:

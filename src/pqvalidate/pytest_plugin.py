@@ -118,6 +118,7 @@ class Run(pytest.Collector):
 
     def _run(self, iut: Implementation) -> RunReport:
         from pqvalidate.bundle import BundleWriter  # noqa: PLC0415
+        from pqvalidate.evidence import was_stopped  # noqa: PLC0415
         from pqvalidate.planner import make_plan  # noqa: PLC0415
         from pqvalidate.report.model import build_report  # noqa: PLC0415
         from pqvalidate.runner import Budget, opening, run  # noqa: PLC0415
@@ -135,7 +136,7 @@ class Run(pytest.Collector):
                 iut, planned, iut.subject, writer, budget=Budget(fail_fast=self.config.option.maxfail == 1),
                 sandbox=iut.sandbox,
             )  # fmt: skip
-        if evidence.status == "interrupted":
+        if evidence.status == "interrupted" and not was_stopped(evidence.facts.results):
             raise KeyboardInterrupt
         bundle = str(folder) if folder else None
         return build_report(evidence, judge(evidence), failures, bundle=bundle, iut_argument=self.name)

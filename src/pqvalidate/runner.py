@@ -31,6 +31,7 @@ from pqvalidate.evidence import (
     Subject,
     facts_digest,
     summarise,
+    was_stopped,
 )  # fmt: skip
 from pqvalidate.planner import Planned, Task
 from pqvalidate.scheduler import Asked, carry_out, losses
@@ -144,8 +145,8 @@ def run(
             controls=_controls(planned, interrupts, progress),
         )  # fmt: skip
         evidence = Evidence(
-            schema=SCHEMA, status="interrupted" if interrupts.cut_off else "complete", facts_digest=facts_digest(facts),
-            facts=facts,
+            schema=SCHEMA, facts_digest=facts_digest(facts), facts=facts,
+            status="interrupted" if interrupts.cut_off or was_stopped(facts.results) else "complete",
             circumstances=Circumstances(
                 platform=platform.platform(), python=sys.version.split()[0], started=started, finished=_now(),
                 duration_ns=time.monotonic_ns() - began, worker_restarts=iut.restarts + crew.restarts,

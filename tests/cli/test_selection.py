@@ -125,7 +125,7 @@ def test_max_time_ends_in_order_and_the_rest_is_open(tmp_path: Path) -> None:
     done = succeeded("run", "openssl", *QUICK, "--max-time", "0.001", "--out", tmp_path / "b", code=3)
     assert done.stderr == ""
     evidence = pqv.read_evidence(tmp_path / "b")
-    assert evidence.status == "complete"
+    assert evidence.status == "interrupted"
     rest = [row for row in evidence.facts.results if row.reason == "not-at-this-depth"]
     assert len(rest) > 30
     assert "stopped by --max-time after 0.001 s" in {row.why for row in rest}
@@ -142,13 +142,28 @@ def test_a_run_that_was_stopped_goes_on_to_the_facts_of_an_undisturbed_one(
     run = ("run", vendor, *QUICK)
     cut, whole = tmp_path / "cut", tmp_path / "whole"
     succeeded(*run, *flags, "--out", cut, code=code)
-    stopped = pqv.read_evidence(cut)
-    assert any(result.not_run for result in stopped.facts.results)
+    assert pqv.read_evidence(cut).status == "interrupted"
+    assert "go on with this run" in succeeded("judge", cut, code=code).stdout
+    succeeded("keygen", "--out", tmp_path / "k")
+    refused = succeeded("certify", cut, "--key", tmp_path / "k" / "signing-key.json", "--out", tmp_path / "c", code=4)
+    assert "interrupted" in refused.stderr
     end = 1 if vendor == "pqcrypto" else 0
     succeeded(*run, "--out", whole, code=end)
     succeeded(*run, "--out", cut, "--resume", code=end)
     assert pqv.read_evidence(cut).facts_digest == pqv.read_evidence(whole).facts_digest
     assert "is complete; judge it" in succeeded(*run, "--out", cut, "--resume", code=2).stderr
+
+
+def test_what_was_stopped_after_every_question_had_an_answer_is_undecided_all_the_same(tmp_path: Path) -> None:
+    run = ("run", "ml-kem-rs", *QUICK, "--parameter-set", "ML-KEM-768", "--cases", "1000000", "--out", tmp_path / "b")
+    done = succeeded(*run, "--max-time", "8", code=3)
+    evidence = pqv.read_evidence(tmp_path / "b")
+    questions = {name for question in evidence.facts.plan.questions for name in question.checks}
+    steps = zip(evidence.facts.plan.steps, evidence.facts.results, strict=True)
+    cut = [step.check for step, result in steps if result.reason == "not-at-this-depth" and result.not_run]
+    assert cut == ["ml-kem/campaign"]
+    assert not questions.intersection(cut)
+    assert "ml-kem/campaign" in done.stdout
 
 
 def test_fail_fast_stops_after_the_first_failed_check(bench: Bench, tmp_path: Path) -> None:

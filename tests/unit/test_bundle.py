@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pqvalidate.bundle import BundleWriter, Opening, is_unbegun, read_cases, read_evidence, read_opening
+from pqvalidate.bundle import (
+    BundleWriter,
+    Opening,
+    is_unbegun,
+    opening_to_resume,
+    read_cases,
+    read_evidence,
+    read_opening,
+)
 from pqvalidate.errors import InputError, UsageError
 from pqvalidate.evidence import CaseRecord
 from tests.unit.evidence_factory import make_cases, make_evidence, write_bundle
@@ -109,6 +117,14 @@ def test_what_a_kill_left_half_written_is_cleared_away(tmp_path: Path) -> None:
     (folder / ".evidence.json.a1b2").write_text("{")
     with BundleWriter(folder, opening(), resume=True):
         assert not (folder / ".evidence.json.a1b2").exists()
+
+
+def test_a_folder_that_is_not_there_cannot_be_resumed_and_one_without_a_plan_is_begun(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nothing to go on with; leave out --resume"):
+        opening_to_resume(tmp_path / "b")
+    (tmp_path / "b").mkdir()
+    assert opening_to_resume(tmp_path / "b") is None
+    assert opening_to_resume(begun(tmp_path / "c", [])) == opening()
 
 
 def test_a_folder_without_a_plan_was_not_begun(tmp_path: Path) -> None:

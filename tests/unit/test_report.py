@@ -112,6 +112,14 @@ def test_a_long_list_of_cases_is_cut_and_says_how_many_are_left() -> None:
     assert text.endswith(f"and {6 * 20 - 4 * 8} more")
 
 
+def test_failed_cases_that_are_not_at_hand_are_counted_as_more() -> None:
+    cases = [failed(f"drawn/{number}") for number in range(0, 40, 2)]
+    result = StepResult(step=0, outcome="fail", failed=73, passed=42)
+    found = finding(STEP, result, cases, iut="x", seed="00ff", depth="standard")
+    assert found is not None
+    assert found.summary.startswith("73 of 45 cases: drawn/0, 2, 4, 6, 8, 10, 12, 14 and 65 more")
+
+
 def test_a_case_without_a_published_set_keeps_its_name() -> None:
     assert named(["drawn/3", "drawn/4"]) == "drawn/3-4"
     assert named(["round trip"]) == "round trip"
@@ -157,6 +165,16 @@ def test_the_reproducer_is_the_command_of_the_contract() -> None:
     assert explained(failed("acvp/set/9/67")).reproduce == (
         "pqvalidate run pqcrypto --parameter-set ML-DSA-87 --only ml-dsa/kat-verify --case acvp/set/9/67 --seed 00ff"
     )
+
+
+@pytest.mark.parametrize(("suite", "flags"), [("state", ["--depth", "quick"]), ("known-answer", [])])
+def test_what_a_case_asks_at_quick_depth_only_is_replayed_at_quick_depth(suite: str, flags: list[str]) -> None:
+    result = StepResult(step=0, outcome="fail", failed=1, passed=42)
+    found = finding(
+        replace(STEP, suite=suite), result, [failed("drawn/0")], iut="x", seed="00ff", depth="quick"
+    )  # fmt: skip
+    assert found is not None
+    assert shlex.split(found.reproduce)[-4 if flags else -2 :] == ["--seed", "00ff", *flags]
 
 
 def test_a_run_at_full_depth_is_replayed_at_full_depth() -> None:
@@ -297,6 +315,17 @@ def test_nothing_is_cut_off(sample: str, width: int) -> None:
     assert "…" not in render(SAMPLES[sample]().report(), width=width, colour=False)
 
 
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_no_digit_of_the_coverage_is_lost_and_no_fault_goes_unsaid(width: int) -> None:
+    report = refuted().report()
+    cases = replace(report.coverage[0].cases, planned=10_004_393, passed=4_215_001, faults=72)
+    large = replace(report, coverage=(replace(report.coverage[0], cases=cases, checks_advisory=3),))
+    page = render(large, width=width, colour=False)
+    shown = " ".join(page[page.index("Coverage") : page.index("Questions about")].split())
+    for told in ("4,215,001/10,004,393", "advisory", "misses", "faults", " 72", "passed"):
+        assert told in shown, told
+
+
 def test_colour_is_used_only_when_asked_for_or_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     report = refuted().report()
     assert "\x1b[" in render(report, width=80, colour=True)
@@ -315,6 +344,20 @@ def test_coverage_has_its_denominators() -> None:
     text = render(refuted().report(), width=80, colour=False)
     row = next(line for line in text.splitlines() if line.startswith("  ML-KEM-768  "))
     assert row.split() == ["ML-KEM-768", "refuted", "3/4", "5/8", "1", "1", "1,515/1,517"]
+
+
+def test_what_failed_beside_the_questions_is_said_below_them() -> None:
+    report = refuted().report()
+    named = {name for row in report.questions for name in row.by}
+    asked = [row for row in report.results if row.check in named and row.outcome == "pass"]
+    told = "Failed beside these questions: "
+    assert told not in "".join(FORMATS[name](report) for name in ("text", "markdown", "html"))
+    other = replace(asked[0], check="ml-kem/campaign", outcome="fail", severity="high")
+    beside = replace(report, results=(*report.results, other))
+    for name in ("text", "markdown", "html"):
+        assert f"{told}ml-kem/campaign" in FORMATS[name](beside).replace("\\", "")
+    advisory = replace(report, results=(*report.results, replace(other, severity="advisory")))
+    assert told not in FORMATS["text"](advisory)
 
 
 def test_what_was_not_asked_says_by_which_reason() -> None:

@@ -55,6 +55,20 @@ def test_a_failed_check_refutes_even_where_no_question_names_it() -> None:
     assert judge(evidence).decision == "does-not-conform"
 
 
+def test_what_was_planned_and_cut_off_leaves_the_claim_open_though_every_question_has_an_answer() -> None:
+    steps = (*STEPS, step("ml-kem/campaign"))
+    whole = make_evidence(steps=steps)
+    assert judge(whole).decision == "conforms"
+    number = len(steps) - 1
+    cut = replace(
+        whole.facts.results[number], outcome="not-applicable", reason="not-at-this-depth", why="stopped by --max-time",
+        passed=0, not_run=steps[number].cases,
+    )  # fmt: skip
+    verdict = judge(with_result(whole, number, cut))
+    assert verdict.decision == "undecided"
+    assert verdict.claims[0].why == "planned and not finished: ml-kem/campaign"
+
+
 def test_an_advisory_miss_refutes_nothing() -> None:
     steps = (*STEPS, step("ml-kem/dk-hash", severity="advisory"))
     assert judge(make_evidence(steps=steps, outcomes={"ml-kem/dk-hash": "fail"})).decision == "conforms"

@@ -64,7 +64,9 @@ def finding(
     failed = sorted((case for case in cases if case.outcome == "fail"), key=lambda case: _natural(case.case))
     smallest = min(failed, key=_size, default=None)
     words = ["pqvalidate", "run", iut, "--parameter-set", step.parameter_set, "--only", step.check]
-    fixed = ["--seed", seed, *(["--depth", depth] if depth == "full" else [])]
+    # The cases of standard depth are those of quick depth and more; what a case of a state check asks grows with depth.
+    at_depth = depth == "full" or (depth == "quick" and step.suite == "state")
+    fixed = ["--seed", seed, *(["--depth", depth] if at_depth else [])]
     if tuple(command[:2]) == ("acvp", "import"):
         words, fixed = ["pqvalidate", *_without_value(_without_value(command, "--out"), "--case")], []
     words += ["--case", smallest.case] if smallest else []
@@ -88,7 +90,7 @@ def _without_value(words: Sequence[str], flag: str) -> list[str]:
 def _summary(result: StepResult, planned: int, failed: Sequence[CaseRecord]) -> str:
     text = f"{result.failed:,} of {counted(planned, 'case')}"
     if failed:
-        text += f": {named([case.case for case in failed])}"
+        text += f": {named([case.case for case in failed], result.failed)}"
     flags = Counter(flag for case in failed for flag in case.flags)
     if flags:
         text += f"; flags: {_tally(flags)}"
@@ -107,8 +109,11 @@ def _tally(counts: Counter[str]) -> str:
     return ", ".join(shown) + (f" and {len(counts) - len(shown)} more" if len(counts) > len(shown) else "")
 
 
-def named(cases: Sequence[str]) -> str:
-    """Return case ids by their group, e.g. ``acvp/ML-DSA-sigVer-FIPS204/9 tc 61-63, 67``, cut when there are many."""
+def named(cases: Sequence[str], total: int = 0) -> str:
+    """Return case ids by their group, e.g. ``acvp/ML-DSA-sigVer-FIPS204/9 tc 61-63, 67``, cut when there are many.
+
+    ``total`` is how many there are where not all are at hand: of a campaign in shards the first of each are named.
+    """
     groups: dict[str, list[str]] = {}
     for case in cases:
         group, _, number = case.rpartition("/")
@@ -121,7 +126,8 @@ def named(cases: Sequence[str]) -> str:
         # "tc" as in ACVP; drawn/3, which has no set, stays as it is.
         joint = f"{group} tc " if "/" in group else f"{group}/" if group else ""
         parts.append(joint + ", ".join(text for text, _ in kept))
-    return "; ".join(parts) + (f" and {len(cases) - shown:,} more" if len(cases) > shown else "")
+    more = max(total, len(cases)) - shown
+    return "; ".join(parts) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _runs(numbers: Sequence[int]) -> list[tuple[str, int]]:

@@ -36,7 +36,8 @@ def render(report: model.RunReport, *, lang: Language = "en") -> str:
     return _page(
         "run.html.j2", say, report=report, title=identity.titled(report.iut.name, report.iut.version),
         findings=model.findings_by_severity(report), counts=model.counts_line(report, say),
-        questions=_questions(report), commands=model.next_commands(report), partly=gaps.grouped(partly),
+        questions=_questions(report), BESIDE=model.BESIDE, commands=model.next_commands(report),
+        partly=gaps.grouped(partly),
         errors=[row for row in report.results if row.outcome == "error"],
         not_asked={reason: gaps.grouped(rows) for reason, rows in model.gaps_by_reason(report.not_tested).items()},
         misjudged=[row for row in report.controls if row.expected != row.seen],
@@ -83,12 +84,13 @@ def _gaps(says: Contents) -> dict[str, Rows]:
     return {reason: gaps.grouped(rows) for reason, rows in found.items()}
 
 
-def _questions(report: model.RunReport) -> list[tuple[str, str, list[str], list[dict[str, model.Answered]]]]:
-    """Return per algorithm its name, its standard, its parameter sets, and its questions with the answer of each."""
+def _questions(report: model.RunReport) -> list[tuple[str, str, list[str], list[dict[str, model.Answered]], list[str]]]:
+    """Return per algorithm: name, standard, parameter sets, questions with their answers, and what failed beside."""
     found = []
     for algorithm, rows in model.questions_by_algorithm(report.questions).items():
         sets = list(dict.fromkeys(name for answers in rows.values() for name in answers))
-        found.append((algorithm, PARAMETER_SETS[sets[0]].standard, sets, list(rows.values())))
+        beside = model.failed_beside(report, algorithm)
+        found.append((algorithm, PARAMETER_SETS[sets[0]].standard, sets, list(rows.values()), beside))
     return found
 
 

@@ -10,9 +10,11 @@ from pqvalidate.report.findings import Finding
 from pqvalidate.report.gaps import grouped, missing
 from pqvalidate.report.identity import titled
 from pqvalidate.report.model import (
+    BESIDE,
     Result,
     RunReport,
     counts_line,
+    failed_beside,
     findings_by_severity,
     gaps_by_reason,
     next_commands,
@@ -98,6 +100,8 @@ def _questions(report: RunReport) -> list[str]:
             cells = [_ANSWERS[answers[name].answer] if name in answers else "-" for name in sets]
             rows.append([escaped(first.text), first.clause, *cells])
         parts += [f"## Questions about {algorithm}", _table([PARAMETER_SETS[sets[0]].standard, "clause", *sets], rows)]
+        if names := failed_beside(report, algorithm):
+            parts.append(escaped(BESIDE.format(names=", ".join(names))))
     return parts
 
 

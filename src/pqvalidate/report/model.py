@@ -365,3 +365,17 @@ def _resume(report: RunReport, bundle: str) -> str:
         if not any(word == flag or word.startswith(f"{flag}=") for word in words):
             words += [flag, value] if value else [flag]
     return shell_line(["pqvalidate", *words])
+
+
+BESIDE = "Failed beside these questions: {names}. A yes says what the checks of that question saw, and no more."
+
+
+def failed_beside(report: RunReport, algorithm: str) -> list[str]:
+    """Return the failed checks of an algorithm that answer none of its questions; each yes is to be read with them."""
+    answering = {(row.parameter_set, name) for row in report.questions for name in row.by}
+    return list(dict.fromkeys(
+        result.check for result in report.results
+        if result.outcome == "fail" and result.severity != "advisory"
+        and algorithm_of(result.parameter_set) == algorithm
+        and (result.parameter_set, result.check) not in answering
+    ))  # fmt: skip

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Container, Iterable, Sequence
 from typing import Literal, TypeAlias
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -76,7 +77,10 @@ class Page:
         wrap: Container[int] = (),
         indent: int = 0,
     ) -> None:
-        """Add a table without rules; columns in ``numbers`` are set right, those in ``wrap`` wrap if they must."""
+        """Add a table without rules; columns in ``numbers`` are set right, those in ``wrap`` wrap if they must.
+
+        A column that does not wrap loses the ends of what is too long for the page: ask ``fits`` before.
+        """
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=any(head), header_style=_DIM)
         for number, title in enumerate(head):
             side: Justify = "right" if number in numbers else "left"
@@ -84,6 +88,12 @@ class Page:
         for row in rows:
             table.add_row(*(_text([cell]) for cell in row))
         self._print(table, indent)
+
+    def fits(self, head: Sequence[str], rows: Iterable[Sequence[Cell]], *, indent: int = 0) -> bool:
+        """Return whether a table of which no column wraps is no wider than the page."""
+        columns = zip(head, *([_text([cell]).plain for cell in row] for row in rows), strict=True)
+        widths = [max(cell_len(line) for text in column for line in text.split("\n")) for column in columns]
+        return indent + sum(widths) + 2 * (len(widths) - 1) <= self.width
 
     def _print(self, what: RenderableType, indent: int) -> None:
         self._console.print(Padding(what, (0, 0, 0, indent)))

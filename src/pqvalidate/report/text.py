@@ -11,12 +11,14 @@ from pqvalidate.report.gaps import gap_lines
 from pqvalidate.report.identity import adapter, named
 from pqvalidate.report.messages import ENGLISH, Language, Messages
 from pqvalidate.report.model import (
+    BESIDE,
     Answered,
     NotTested,
     Product,
     Result,
     RunReport,
     counts_line,
+    failed_beside,
     findings_by_severity,
     gaps_by_reason,
     next_commands,
@@ -36,7 +38,6 @@ SEVERITY_STYLE: dict[Severity, str] = {
 VERDICT_STYLE = {"confirmed": "green", "refuted": "red", "inconclusive": "yellow", "not-claimed": "dim"}
 _ANSWER: dict[str, tuple[str, str]] = {"yes": ("yes", "green"), "no": ("NO", "bold red"), "open": ("open", "yellow")}
 _LABEL: dict[Language, int] = {"en": 10, "nl": 13}
-_ROOMY = 100  # from this width on, the coverage table has its rarer columns
 
 
 def render(report: RunReport, *, width: int | None = None, colour: bool | None = None, lang: Language = "en") -> str:
@@ -94,8 +95,7 @@ def product_lines(page: Page, product: Product, say: Messages = ENGLISH) -> None
 
 def _coverage(page: Page, report: RunReport, say: Messages) -> None:
     page.heading(say("Coverage"), counts_line(report, say))
-    roomy = page.width >= _ROOMY
-    head = [
+    usual = [
         say("parameter set"),
         say("verdict"),
         say("questions\nanswered"),
@@ -104,8 +104,8 @@ def _coverage(page: Page, report: RunReport, say: Messages) -> None:
         say("not\nasked"),
         say("cases\npassed"),
     ]
-    head += [say("advisory\nmisses"), say("errors\nof ours"), say("faults")] * roomy
-    rows: list[list[Cell]] = []
+    rare = [say("advisory\nmisses"), say("errors\nof ours"), say("faults")]
+    rows: list[tuple[list[Cell], list[Cell]]] = []
     for row in report.coverage:
         cells: list[Cell] = [
             row.parameter_set, (say(row.verdict), VERDICT_STYLE[row.verdict]),
@@ -115,9 +115,32 @@ def _coverage(page: Page, report: RunReport, say: Messages) -> None:
             f"{say.number(row.cases.passed)}/{say.number(row.cases.planned)}",
         ]  # fmt: skip
         errors, faults = _alarm(row.checks_error, "yellow", say), _alarm(row.cases.faults, "red", say)
-        more = [say.number(row.checks_advisory), errors, faults]
-        rows.append(cells + more * roomy)
-    page.table(head, rows, numbers=range(2, len(head)), indent=2)
+        rows.append((cells, [say.number(row.checks_advisory), errors, faults]))
+    _widest_that_fits(page, usual, rare, rows)
+
+
+def _widest_that_fits(
+    page: Page, usual: Sequence[str], rare: Sequence[str], rows: Sequence[tuple[list[Cell], list[Cell]]]
+) -> None:
+    """Add a table with all columns; on a narrower page the usual ones, and of the rest in words what is not 0."""
+    head, body = [*usual, *rare], [cells + more for cells, more in rows]
+    if page.fits(head, body, indent=2):
+        page.table(head, body, numbers=range(2, len(head)), indent=2)
+        return
+    narrow = page.fits(usual, [cells for cells, _ in rows], indent=2)
+    if narrow:
+        page.table(usual, [cells for cells, _ in rows], numbers=range(2, len(usual)), indent=2)
+    for cells, more in rows:
+        told = [pair for pair in zip(rare, more, strict=True) if _plain(pair[1]) != "0"]
+        if not narrow:
+            told = list(zip(usual[1:], cells[1:], strict=True)) + told
+        if told:
+            said = ", ".join(f"{' '.join(title.split())} {_plain(cell)}" for title, cell in told)
+            page.paragraph(f"{_plain(cells[0])}: {said}", indent=2)
+
+
+def _plain(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else cell[0]
 
 
 def _alarm(number: int, style: str, say: Messages) -> Cell:
@@ -136,6 +159,8 @@ def _questions(page: Page, report: RunReport, say: Messages) -> None:
             rows.append([say.known(first.text), (clause, "dim"), *(_answer(answers.get(name), say) for name in sets)])
         head = ["", say("clause"), *(short_name(name) for name in sets)]
         page.table(head, rows, numbers=range(2, len(head)), wrap=(0, 1), indent=2)
+        if names := failed_beside(report, algorithm):
+            page.paragraph(say(BESIDE, names=", ".join(names)))
 
 
 def _answer(row: Answered | None, say: Messages) -> Cell:

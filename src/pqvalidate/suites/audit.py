@@ -261,7 +261,10 @@ _RECOVERED = (
     "We hold the private key, so this works for every signer, also for one that draws its own randomness; it then draws"
     " anew in a replay, and the recorded key and signature are the witness."
 )
-_LEAK = "Signatures betray the private key, at once or after many."
+_LEAK = (
+    "Signatures are not made as the standard says: they can betray the private key, at once or after many, or be"
+    " refused."
+)
 
 
 def _detects(cases: int) -> str:

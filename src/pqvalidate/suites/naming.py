@@ -51,7 +51,8 @@ def _check(
     return Check(
         name=name, suite="naming", algorithm=family[name.partition("/")[0]], clause=clause,
         explain=f"Which version answers, and through which interface? {(script.__doc__ or '').strip()}",
-        effect="It is not what its name says, so it does not work together with implementations that are.",
+        effect="Its answers are not those of what its name says, so it may not work together with implementations that"
+        " are.",
         needs=tuple(frozenset({operation}) for operation in operations),
         cases=_cases(interfaces), script=script, severity="critical", gaps=_no_seed,
     )  # fmt: skip

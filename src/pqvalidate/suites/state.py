@@ -233,7 +233,10 @@ def _check(
     )
 
 
-_MIXED = "Results of different calls get mixed, so a key or secret of one user reaches another."
+_MIXED = (
+    "An answer is wrong, or depends on other calls: results may get mixed, and a key or secret of one user reach"
+    " another."
+)
 _WRONG = "A wrong result is returned without a word."
 
 
