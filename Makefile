@@ -1,8 +1,8 @@
 # One front door: every job is one short target, and CI calls nothing else. Needs make and Python >= 3.11.
 PYTHON    ?= python3
 VENV      ?= .venv
-# For `make catalogue`: TOGETHER implementations run side by side; CASES, CASES_OF (NAME=CASES for single implementations)
-# and SETS (parameter sets) are usually not given.
+# For `make catalogue`: TOGETHER implementations run side by side; CASES, CASES_OF (NAME=CASES for single implementations),
+# LEAVE_OUT (names) and SETS (parameter sets) are usually not given.
 DEPTH     ?= standard
 JOBS      ?= 1
 TOGETHER  ?= 1
@@ -78,7 +78,7 @@ pictures: $(VENV)/.ready-all ## draw the pictures in docs/images anew, from real
 
 catalogue: $(VENV)/.ready-all ## examine everything that can be attached, publish it, write docs/reference/first-catalogue.md
 	$(BIN)/python -m examples.first_catalogue --depth $(DEPTH) $(if $(CASES),--cases $(CASES)) \
-	  $(foreach one,$(CASES_OF),--cases-of $(one)) \
+	  $(foreach one,$(CASES_OF),--cases-of $(one)) $(foreach one,$(LEAVE_OUT),--leave-out $(one)) \
 	  $(foreach set,$(SETS),--parameter-set $(set)) --jobs $(JOBS) \
 	  --together $(TOGETHER) --seconds $(BENCH_SECONDS)
 

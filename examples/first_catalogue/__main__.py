@@ -31,6 +31,8 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     """Return what was asked for."""
     parser = argparse.ArgumentParser(prog="first_catalogue", description="Make the first catalogue and its page.")
     parser.add_argument("name", nargs="*", help="short names or manifests (default: everybody)")
+    parser.add_argument("--leave-out", action="append", default=[], metavar="NAME",
+                        help="do not examine this one; the page says so; may be repeated")  # fmt: skip
     parser.add_argument("--out", type=Path, help="folder of it (default: in pqvalidate-runs, named after the depth)")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "reference" / "first-catalogue.md",
                         help="page to write; pictures and findings go into a folder beside it")  # fmt: skip
@@ -74,6 +76,11 @@ def make(given: argparse.Namespace) -> Made:
         given.depth, given.cases, given.parameter_set, given.jobs, given.seed, cases_of(given.cases_of)
     )  # fmt: skip
     some, absent = line_up(given.name, out, tell)
+    if unknown := set(given.leave_out) - {one.label for one in some} - {one.label for one in absent}:
+        raise UsageError(f"--leave-out names {', '.join(sorted(unknown))}, which does not take part anyway")
+    absent += [Absent(one.label, "left out by whoever made this catalogue (`--leave-out`)")
+               for one in some if one.label in given.leave_out]  # fmt: skip
+    some = [one for one in some if one.label not in given.leave_out]
     if unknown := set(wanted.cases_of) - {one.label for one in some} - {one.label for one in absent}:
         raise UsageError(f"--cases-of names {', '.join(sorted(unknown))}, which does not take part")
     campaign = stages.opened(out, wanted)

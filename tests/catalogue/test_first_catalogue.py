@@ -109,7 +109,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     run.wait()
     interrupted = (bundle / "plan.json").is_file() and not stages.complete(bundle)
     done = make(
-        "mlkem", place / "planted.toml", "--depth", "quick", "--parameter-set", SET, "--seconds", "0.05",
+        "mlkem", place / "planted.toml", "openssl", "--leave-out", "openssl", "--depth", "quick",
+        "--parameter-set", SET, "--seconds", "0.05",
         "--cases-of", "planted=16", "--out", out, "--page", page,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -141,12 +142,19 @@ def test_one_implementation_has_campaigns_of_its_own_length_and_the_page_says_so
     assert "the usual number of cases of each campaign; planted: 16" in tiny.text
 
 
+def test_whoever_is_left_out_is_named_with_that_reason(tiny: Tiny) -> None:
+    assert "| openssl | left out by whoever made this catalogue (`--leave-out`) |" in tiny.text
+    assert not (tiny.out / "bundles" / "openssl").exists()
+
+
 @pytest.mark.parametrize(
     ("word", "told"),
-    [("mlkem", "takes NAME=CASES"), ("mlkem=0", "takes NAME=CASES"), ("nobody=4", "nobody, which does not take part")],
-)
+    [("--cases-of=mlkem", "takes NAME=CASES"), ("--cases-of=mlkem=0", "takes NAME=CASES"),
+     ("--cases-of=nobody=9", "nobody, which does not take part"),
+     ("--leave-out=nobody", "nobody, which does not take part anyway")],
+)  # fmt: skip
 def test_cases_of_nobody_or_no_number_are_refused(tmp_path: Path, word: str, told: str) -> None:
-    done = make("mlkem", "--cases-of", word, "--out", tmp_path / "out", "--page", tmp_path / "page.md")
+    done = make("mlkem", word, "--out", tmp_path / "out", "--page", tmp_path / "page.md")
     assert (done.returncode, told in done.stderr) == (2, True)
     assert not list(tmp_path.iterdir())
 
