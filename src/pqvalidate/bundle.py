@@ -9,7 +9,7 @@ import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar
@@ -18,8 +18,9 @@ import msgspec
 
 from pqvalidate.documents import Record, parse_json, read_bytes, to_json, to_record, write_atomically
 from pqvalidate.errors import InputError, UsageError
-from pqvalidate.evidence import CaseRecord, Evidence, Plan, Subject, check_evidence
+from pqvalidate.evidence import CaseRecord, Evidence, Plan, Subject, check_evidence, summarise
 from pqvalidate.shards import ShardRecord
+from pqvalidate.shards import result as in_shards
 
 _WHAT = "a bundle folder that `pqvalidate run` has written"
 _INLINE_HEX = 16 * 1024
@@ -239,6 +240,39 @@ def read_evidence(folder: Path) -> Evidence:
     if problem:
         raise InputError(path, "", problem, _REMEDY)
     return evidence
+
+
+def read_recounted(folder: Path) -> Evidence:
+    """Return the evidence of a bundle whose cases and shards are those of its results.
+
+    Raises:
+        InputError: as ``read_evidence``, or a case or shard was lost, added or changed.
+
+    """
+    evidence = read_evidence(folder)
+    problem = _recount(evidence, read_cases(folder), read_shards(folder))
+    if problem:
+        raise InputError(folder, "cases.jsonl or shards.jsonl", problem, _REMEDY)
+    return evidence
+
+
+def _recount(evidence: Evidence, cases: Iterable[CaseRecord], parts: Sequence[ShardRecord]) -> str | None:
+    """Return how the single cases contradict the results, or None."""
+    steps, results = evidence.facts.plan.steps, evidence.facts.results
+    by_step: list[list[CaseRecord]] = [[] for _ in steps]
+    for case in cases:
+        if not 0 <= case.step < len(steps):
+            return f"case {case.case!r} belongs to step {case.step}, which is not planned"
+        by_step[case.step].append(case)
+    for step, result, own in zip(steps, results, by_step, strict=True):
+        mine = [shard for shard in parts if shard.step == result.step]
+        seen = in_shards(result.step, step.cases, mine) if mine else summarise(result.step, step.cases, own)
+        counts = [(r.passed, r.failed, r.errors, r.faults) for r in (seen, result)]
+        # A step that was never begun carries no digest.
+        digest = seen.cases_digest if own or mine or result.cases_digest else ""
+        if counts[0] != counts[1] or digest != result.cases_digest:
+            return f"the cases of step {result.step} ({step.check}, {step.parameter_set}) are not those of its result"
+    return None
 
 
 def read_cases(folder: Path) -> Iterator[CaseRecord]:

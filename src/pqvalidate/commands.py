@@ -77,7 +77,7 @@ def plan(given: argparse.Namespace) -> int:
 def judge(given: argparse.Namespace) -> int:
     """Judge a bundle again, or a certificate, under one policy or several."""
     from pqvalidate import judging  # noqa: PLC0415
-    from pqvalidate.bundle import read_cases, read_evidence  # noqa: PLC0415
+    from pqvalidate.bundle import read_cases, read_recounted  # noqa: PLC0415
 
     policies, folder = given.policy or ["as-claimed"], Path(given.bundle)
     delivery.refuse_early(given)
@@ -87,7 +87,7 @@ def judge(given: argparse.Namespace) -> int:
         _print(delivery.printed(page, given))
         return code
     given.policy = policies[0]
-    evidence = read_evidence(folder)
+    evidence = read_recounted(folder)
     failures = [case for case in read_cases(folder) if case.outcome != "pass"]
     return _judged(evidence, failures, given, folder, evidence.facts.subject.name)
 

@@ -197,3 +197,22 @@ def test_a_manifest_beside_the_user_is_found_by_its_bare_name(tmp_path: Path) ->
     assert report["decision"] == "conforms"
     assert report["bundle"] == f"pqvalidate-runs/vendor-x-{SEED}"
     assert [row["path"] for row in report["iut"]["artefacts"]] == ["x_adapter.py"]
+
+
+def test_a_bundle_whose_cases_or_shards_were_changed_is_not_judged(tmp_path: Path) -> None:
+    run = ("run", "ml-kem-rs", *QUICK, "--parameter-set", "ML-KEM-768", "--cases", "9000", "--out", tmp_path / "b")
+    succeeded(*run)
+    for name, old, new in (
+        ("cases.jsonl", '"outcome":"pass"', '"outcome":"fail"'), ("cases.jsonl", "{", None),
+        ("shards.jsonl", "{", None), ("shards.jsonl", '"passed":4096', '"passed":4095'),
+    ):  # fmt: skip
+        file = tmp_path / "b" / name
+        whole = file.read_text(encoding="utf-8")
+        lines = whole.splitlines(keepends=True)
+        changed = lines[1:] if new is None else [lines[0].replace(old, new), *lines[1:]]
+        assert changed != lines
+        file.write_text("".join(changed), encoding="utf-8")
+        told = succeeded("judge", tmp_path / "b", code=4).stderr
+        assert "are not those of its result" in told
+        file.write_text(whole, encoding="utf-8")
+    succeeded("judge", tmp_path / "b")

@@ -228,8 +228,8 @@ def test_seed_and_depth_are_taken_over_when_a_run_is_resumed(undisturbed: pqv.Ev
 
 def test_resuming_what_is_not_there_is_an_error(tmp_path: Path) -> None:
     done = pqvalidate("run", *SLOW, "--out", tmp_path / "none", "--resume")
-    assert done.returncode == 4
-    assert "plan.json" in done.stderr
+    assert done.returncode == 2
+    assert "leave out --resume to begin" in done.stderr
     assert not (tmp_path / "none").exists()
 
 

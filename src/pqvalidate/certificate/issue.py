@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pqvalidate.bundle import SHARDS, read_cases, read_evidence, read_opening, read_shards
+from pqvalidate.bundle import SHARDS, read_opening, read_recounted
 from pqvalidate.certificate.consistency import problems
 from pqvalidate.certificate.envelope import parse_envelope, seal, signed_by
 from pqvalidate.certificate.keys import SCHEMES, refuse_wrong_role, write_new
@@ -27,9 +26,7 @@ from pqvalidate.certificate.statement import build_statement
 from pqvalidate.digests import directory_digests, file_digests
 from pqvalidate.documents import canonical, to_record
 from pqvalidate.errors import InputError, PqvalidateError, UsageError
-from pqvalidate.evidence import CaseRecord, Evidence, summarise
-from pqvalidate.shards import ShardRecord
-from pqvalidate.shards import result as in_shards
+from pqvalidate.evidence import Evidence
 
 ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 """Identifiers of certificates that can be published, for they become part of a file name."""
@@ -121,7 +118,7 @@ def certify(
 
 def _checked(bundle: Path) -> Evidence:
     """Return the evidence of a bundle whose plan, cases and results agree with each other."""
-    evidence = read_evidence(bundle)
+    evidence = read_recounted(bundle)
     place = bundle / "evidence.json"
     if evidence.status != "complete":
         raise InputError(place, "status", "the run was interrupted", "Finish it with `pqvalidate run ... --resume`")
@@ -129,34 +126,12 @@ def _checked(bundle: Path) -> Evidence:
     for name in ("tool", "subject", "plan"):
         if getattr(opening, name) != getattr(evidence.facts, name):
             raise InputError(bundle / "plan.json", name, "differs from the one in evidence.json", _REMEDY)
-    problem = _recount(evidence, read_cases(bundle), read_shards(bundle))
-    if problem:
-        raise InputError(bundle / "cases.jsonl", "", problem, _REMEDY)
     if not evidence.facts.subject.artefacts:
         raise InputError(
             place, "facts.subject.artefacts", "names no artefact, so a certificate would bind to nothing",
             "Name the files of the product under [[artefacts]] in its manifest and run again",
         )  # fmt: skip
     return evidence
-
-
-def _recount(evidence: Evidence, cases: Iterable[CaseRecord], shards: Sequence[ShardRecord]) -> str | None:
-    """Return how the single cases contradict the results, or None."""
-    steps, results = evidence.facts.plan.steps, evidence.facts.results
-    by_step: list[list[CaseRecord]] = [[] for _ in steps]
-    for case in cases:
-        if not 0 <= case.step < len(steps):
-            return f"case {case.case!r} belongs to step {case.step}, which is not planned"
-        by_step[case.step].append(case)
-    for step, result, own in zip(steps, results, by_step, strict=True):
-        parts = [shard for shard in shards if shard.step == result.step]
-        seen = in_shards(result.step, step.cases, parts) if parts else summarise(result.step, step.cases, own)
-        counts = [(r.passed, r.failed, r.errors, r.faults) for r in (seen, result)]
-        # A step that was never begun carries no digest.
-        digest = seen.cases_digest if own or parts or result.cases_digest else ""
-        if counts[0] != counts[1] or digest != result.cases_digest:
-            return f"the cases of step {result.step} ({step.check}, {step.parameter_set}) are not those of its result"
-    return None
 
 
 def _issue_time(now: datetime, valid_days: int, key: Signer) -> str:
