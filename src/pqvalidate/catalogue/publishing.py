@@ -16,6 +16,8 @@ from pathlib import Path
 
 from pqvalidate.catalogue.client import TRUST, Anchor, open_catalogue, sha256
 from pqvalidate.catalogue.entries import Entry, Status, StatusChange
+from pqvalidate.catalogue.profiles import RefusedError as RefusedError  # noqa: PLC0414  (a name of this module, too)
+from pqvalidate.catalogue.profiles import add_profile, refuse_borrowed
 from pqvalidate.catalogue.reading import certificate_path, entries_of, statement_in, verdict_paths
 from pqvalidate.catalogue.replacing import Place, place_of, replaced
 from pqvalidate.catalogue.repository import Draft, Terms, draft
@@ -27,20 +29,13 @@ from pqvalidate.certificate.roots import complete, is_signed, load_signed, parse
 from pqvalidate.certificate.signing import Signer
 from pqvalidate.certificate.verification import verify
 from pqvalidate.documents import free_text, parse_json, read_bytes, to_record
-from pqvalidate.errors import InputError, PqvalidateError, UsageError
-from pqvalidate.policy.book import BUILT_IN, profile_path
-from pqvalidate.policy.engine import PolicyName, PolicyVerdict
+from pqvalidate.errors import InputError, UsageError
+from pqvalidate.policy.engine import PolicyVerdict
 from pqvalidate.policy.svr import properties, verify_verdict
 
 _WHAT = "a policy verdict that `pqvalidate certify --policy` has written"
 _PARTS = (".verdict.json", ".rules.json")
 TITLE = "Validation catalogue"
-
-
-class RefusedError(PqvalidateError):
-    """Something that was to be published does not hold."""
-
-    exit_code = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,32 +219,16 @@ def _verdict(
         raise RefusedError(f"{whole} is not published, for it is about other facts than {certificate}")
     if found.statement.predicate.properties != properties(verdict):
         raise RefusedError(f"{whole} is not published, for it is not the verdict that {signed.name} signs")
-    for policy in (verdict.policy, *verdict.bases):
-        _add_profile(made, policy, certificate, profiles)
     signature = read_bytes(signed, _WHAT)
     paths = verdict_paths(statement.predicate.certificate.id, verdict.policy.id, sha256(signature))
+    policies = (verdict.policy, *verdict.bases)
+    if made.holds(paths[0]) is None:  # one that is listed was let in before, and publishing it again adds nothing
+        refuse_borrowed(policies, signed, profiles)
+    for policy in policies:
+        add_profile(made, policy, certificate, profiles)
     new = _add_once(made, paths[0], signature, signed)
     _add_once(made, paths[1], data, whole)
     return new
-
-
-def _add_profile(made: Draft, policy: PolicyName, certificate: Path, profiles: Sequence[Path]) -> None:
-    """Add the file of a profile: the built-in one, one that was given, or one beside the certificate, by its digest."""
-    path = f"profiles/{policy.id}.{policy.sha256[:16]}.toml"
-    if made.holds(path) is not None:
-        return
-    places = [*profiles, certificate.with_name(f"{policy.id}.toml")]
-    places += [profile_path(policy.id)] if policy.id in BUILT_IN else []
-    for place in places:
-        if place.is_file():
-            data = read_bytes(place, "a policy profile")
-            if sha256(data) == policy.sha256:
-                made.add(path, data)
-                return
-    raise UsageError(
-        f"the profile {policy.id} with SHA-256 {policy.sha256} is not at hand, and a catalogue holds the profiles"
-        " of its verdicts; name its file with --profile"
-    )
 
 
 def change_status(

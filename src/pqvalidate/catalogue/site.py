@@ -108,7 +108,7 @@ class _Site:
         self.other: Language = "nl" if lang == "en" else "en"
         self.common = {
             "say": self.say, "said": self.said, "title": title, "as_of": as_of, "other": self.other,
-            "other_say": _Said(self.other), "slugs": self.slugs,
+            "other_say": _Said(self.other), "slugs": self.slugs, "illustrative": site_view.illustrative(found),
         }  # fmt: skip
 
     def write(self) -> None:
@@ -144,8 +144,10 @@ class _Site:
         self._page("index.html", "index.html.j2", items=self.items, facets=facets)
 
     def _matrix(self) -> None:
-        policies = sorted({row.policy.id for item in self.items for row in item.verdicts})
-        rows = [(item, [[v for v in item.verdicts if v.policy.id == name] for name in policies]) for item in self.items]
+        policies = sorted({item.profile(row) for item in self.items for row in item.verdicts})
+        rows = [
+            (item, [[v for v in item.verdicts if item.profile(v) == name] for name in policies]) for item in self.items
+        ]
         rows.sort(key=lambda row: (row[0].key[1].lower(), row[0].key))
         self._page("matrix.html", "matrix.html.j2", policies=policies, rows=rows)
 

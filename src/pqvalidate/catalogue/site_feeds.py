@@ -45,7 +45,8 @@ def entry(item: Item) -> dict[str, Any]:
         "validator": body.validator.name,
         "validator_role": body.validator.role,
         "policies": [
-            {"policy": row.policy.id, "version": row.policy.version, "decision": row.decision, "as_of": row.as_of,
+            {"policy": row.policy.id, "version": row.policy.version, "status": row.policy.status,
+             "sha256": row.policy.sha256, "decision": row.decision, "as_of": row.as_of,
              "service_life_until": row.service_life_until, "uses": list(row.uses)}
             for row in item.entry.verdicts
         ],
@@ -76,7 +77,7 @@ def as_csv(items: Sequence[Item]) -> str:
     for item in items:
         row = entry(item)
         row["parameter_sets"] = " ".join(row["parameter_sets"])
-        row["policies"] = "; ".join(f"{one['policy']}: {one['decision']}" for one in row["policies"])
+        row["policies"] = "; ".join(f"{item.profile(one)}: {one.decision}" for one in item.entry.verdicts)
         row["subjects"] = "; ".join(f"{one['sha256']} {one['name']}" for one in row["subjects"])
         writer.writerow([_cell(str(row[name])) for name in COLUMNS])
     return stream.getvalue()

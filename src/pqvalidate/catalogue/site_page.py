@@ -46,7 +46,7 @@ def content(item: Item, say: Messages) -> Content:
         verdicts=tuple(
             (verdict, path, tuple(row for row in verdict.rules if row.outcome in _TELLING))
             for verdict, path in sorted(
-                zip(item.entry.verdicts, paths, strict=True), key=lambda row: (row[0].policy.id, row[0].as_of)
+                zip(item.entry.verdicts, paths, strict=True), key=lambda row: (item.profile(row[0]), row[0].as_of)
             )
         ),
         disclaimer=body.disclaimer.nl if say.language == "nl" else body.disclaimer.en,

@@ -74,7 +74,7 @@ def _facts(item: Item, say: Messages, said: dict[str, dict[str, str]]) -> Iterat
             said["outcome"]["advisory" if advisory else check.outcome],
         )
     for verdict in item.verdicts:
-        yield ("policy", verdict.policy.id), said["decision"][verdict.decision]
+        yield ("policy", item.profile(verdict)), said["decision"][verdict.decision]
     for claim in body.claims:
         yield ("claim", claim.id), said["claim"][claim.status]
     for text in body.product.conditions_of_use:

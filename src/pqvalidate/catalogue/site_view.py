@@ -8,14 +8,15 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from typing import Literal, TypeAlias
 
 from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.catalogue.entries import Entry
+from pqvalidate.catalogue.profiles import ProfileKey, key_of, names
 from pqvalidate.certificate.overview import set_result
 from pqvalidate.certificate.predicate import Predicate, format_time, parse_time
 from pqvalidate.errors import UsageError
@@ -61,11 +62,12 @@ def moment(as_of: str) -> str:
 
 @dataclass(frozen=True)
 class Item:
-    """An entry with the name of its page and the time for which the site is made (UTC)."""
+    """An entry with the name of its page, the time for which the site is made (UTC), and what profiles are called."""
 
     entry: Entry
     slug: str
     as_of: str
+    profiles: Mapping[ProfileKey, str] = field(compare=False)
 
     @cached_property
     def body(self) -> Predicate:
@@ -99,21 +101,25 @@ class Item:
 
     @cached_property
     def verdicts(self) -> tuple[PolicyVerdict, ...]:
-        """Return the verdicts, of each policy those of its newest day only."""
-        newest: dict[str, str] = {}
+        """Return the verdicts, of each profile those of its newest day only; one by its name hides no other."""
+        newest: dict[ProfileKey, str] = {}
         for row in self.entry.verdicts:
-            newest[row.policy.id] = max(row.as_of, newest.get(row.policy.id, ""))
-        found = [row for row in self.entry.verdicts if row.as_of == newest[row.policy.id]]
-        return tuple(sorted(found, key=lambda row: row.policy.id))
+            newest[key_of(row)] = max(row.as_of, newest.get(key_of(row), ""))
+        found = [row for row in self.entry.verdicts if row.as_of == newest[key_of(row)]]
+        return tuple(sorted(found, key=key_of))
 
     @cached_property
     def decisions(self) -> dict[str, tuple[str, ...]]:
         """Return the policies by decision; what does not conform comes first."""
         found: dict[str, list[str]] = {"does-not-conform": [], "undecided": [], "conforms": []}
         for row in self.verdicts:
-            if row.policy.id not in found[row.decision]:
-                found[row.decision].append(row.policy.id)
-        return {decision: tuple(names) for decision, names in found.items() if names}
+            if self.profile(row) not in found[row.decision]:
+                found[row.decision].append(self.profile(row))
+        return {decision: tuple(policies) for decision, policies in found.items() if policies}
+
+    def profile(self, verdict: PolicyVerdict) -> str:
+        """Return what the profile of a verdict is called in this catalogue."""
+        return self.profiles[key_of(verdict)]
 
     @cached_property
     def expiry(self) -> str:
@@ -131,7 +137,7 @@ class Item:
         found: dict[str, Iterator[str] | Sequence[str]] = {
             "status": (self.state,),
             "tests": (self.body.results.outcome,),
-            "policy": (f"{row.policy.id}: {row.decision}" for row in self.verdicts),
+            "policy": (f"{self.profile(row)}: {row.decision}" for row in self.verdicts),
             "algorithm": algorithms, "set": self.sets, "vendor": (product.vendor,), "form": (product.form,),
             "lab": (self.body.validator.name,), "expiry": (self.expiry,),
             "claim": (f"{claim.id.partition('/')[0]}: {claim.status}" for claim in self.body.claims),
@@ -167,6 +173,7 @@ def items(entries: Sequence[Entry], as_of: str) -> list[Item]:
 
     """
     day, found, slugs, ids = moment(as_of), [], set[str](), set[str]()
+    profiles = names(verdict for entry in entries for verdict in entry.verdicts)
     for entry in entries:
         if entry.id in ids:
             raise UsageError(f"two entries of the catalogue have the id {entry.id}")
@@ -175,8 +182,13 @@ def items(entries: Sequence[Entry], as_of: str) -> list[Item]:
             _check_path(path)
         slug = _slug(entry.id, slugs)
         slugs.add(slug)
-        found.append(Item(entry=entry, slug=slug, as_of=day))
+        found.append(Item(entry=entry, slug=slug, as_of=day, profiles=profiles))
     return sorted(found, key=lambda item: (item.body.validity.issued_at, item.entry.id), reverse=True)
+
+
+def illustrative(found: Sequence[Item]) -> list[str]:
+    """Return what those profiles are called that only show how a document can be written as rules."""
+    return sorted({item.profile(row) for item in found for row in item.verdicts if row.policy.status == "illustrative"})
 
 
 def _check_path(path: str) -> None:
