@@ -22,17 +22,19 @@ from pqvalidate.catalogue.client import (
     state_of,
 )
 from pqvalidate.catalogue.entries import StatusChange
-from pqvalidate.catalogue.reading import certificate_path, statement_in
+from pqvalidate.catalogue.reading import read_certificate
 from pqvalidate.catalogue.status import histories
+from pqvalidate.catalogue.support import entitled, objection, validators_of
 from pqvalidate.certificate.belief import NO_PIN, Pin, believe
-from pqvalidate.certificate.envelope import parse_envelope
-from pqvalidate.certificate.keys import wrong_role
+from pqvalidate.certificate.keys import TrustedValidator, wrong_role
 from pqvalidate.certificate.predicate import Validity, format_time
 from pqvalidate.certificate.verification import Decision, RuleOutcome, Verified
 from pqvalidate.documents import Record
 from pqvalidate.errors import UsageError
 
-Shown: TypeAlias = Literal["valid", "suspended", "withdrawn", "superseded", "expired", "not-yet-valid", "not-listed"]
+Shown: TypeAlias = Literal[
+    "valid", "suspended", "withdrawn", "superseded", "expired", "not-yet-valid", "not-listed", "not-trusted"
+]
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"(?P<number>[0-9]{1,5})(?P<unit>[hdw])")
 
@@ -42,7 +44,7 @@ class StatusAnswer(Record):
 
     ``supersedes`` lists the certificates whose place it has taken. ``catalogue_signed_at`` is when its owner last
     signed the whole; ``stale`` says why that is too long ago, and is empty if it is not; ``anchored`` on what the trust
-    in its root rests, and is empty if on nothing.
+    in its root rests, and is empty if on nothing. ``untrusted_by`` says which trust file does not support it.
     """
 
     schema: Literal["pqvalidate/status-answer/1"]
@@ -56,6 +58,7 @@ class StatusAnswer(Record):
     anchored: str
     history: tuple[StatusChange, ...]
     supersedes: tuple[str, ...] = ()
+    untrusted_by: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -84,6 +87,11 @@ class Asking:
     memory: Path | None = None
     pin: Pin = NO_PIN
 
+    @property
+    def believed(self) -> tuple[TrustedValidator, ...]:
+        """Return everybody in the trust file given; raises as ``belief.believe``."""
+        return believe(self.trust, format_time(self.moment), self.pin).validators if self.trust else ()
+
     def open(self) -> Catalogue:
         """Open the catalogue.
 
@@ -93,7 +101,7 @@ class Asking:
         """
         root = bounded(self.root, 512 * 1024, "a root file of a catalogue") if self.root else None
         moment = format_time(self.moment)
-        believed = believe(self.trust, moment, self.pin).validators if self.trust else ()
+        believed = self.believed
         holders = tuple(
             entry for entry in believed
             if not wrong_role(entry, "catalogue roots") and not entry.revoked
@@ -139,12 +147,30 @@ def _answer(found: Catalogue, name: str, asking: Asking, held: Verified | None) 
     listed = found.statuses()
     history = histories(listed).get(name, ())
     status, why, successor = _status(found, name, history, moment, held)
+    untrusted_by = ""
+    # Who verifies has held the certificate itself against a trust file, with its time stamp if there is one.
+    if held is None and status not in {"withdrawn", "superseded", "not-listed"}:
+        doubt, untrusted_by = _doubt(found, name, asking)
+        status, why, successor = ("not-trusted", doubt, "") if doubt else (status, why, successor)
     return StatusAnswer(
         schema="pqvalidate/status-answer/1", certificate=name, status=status, why=why, superseded_by=successor,
         as_of=moment, catalogue_signed_at=found.signed_at, stale=stale(found, asking.longest),
         anchored=found.anchored, history=history,
         supersedes=tuple(line.change.certificate for line in listed.lines if line.change.superseded_by == name),
+        untrusted_by=untrusted_by,
     )  # fmt: skip
+
+
+def _doubt(found: Catalogue, name: str, asking: Asking) -> tuple[str, str]:
+    """Return why a listed certificate is not supported by a trust file, and by which; empty if it is by all at hand."""
+    certificate, moment = read_certificate(found, name), format_time(asking.moment)
+    given = entitled(asking.believed)
+    if given:  # one that only says who signs the catalogue says nothing here
+        why = objection(*certificate, given, moment)
+        if why:
+            return why, "the trust file given"
+    why = objection(*certificate, validators_of(found), moment)
+    return (why, "the catalogue's own") if why else ("", "")
 
 
 def _status(
@@ -152,12 +178,10 @@ def _status(
 ) -> tuple[Shown, str, str]:
     if not history:
         return "not-listed", "this catalogue does not list it", ""
-    path = certificate_path(name)
-    data = found.read(path)
-    file = f"{found.folder} ({path})"
+    envelope, statement = read_certificate(found, name)
     if held is None or held.statement is None:
-        return _at(history, statement_in(data, file).predicate.validity, moment)
-    if sha256(parse_envelope(data, file).payload) != held.body_sha256:
+        return _at(history, statement.predicate.validity, moment)
+    if sha256(envelope.payload) != held.body_sha256:
         return "not-listed", "under this identifier the catalogue lists another certificate", ""
     return _at(history, held.statement.predicate.validity, moment)
 

@@ -32,6 +32,7 @@ class Entry(Record):
 
     ``statement`` comes from bytes whose signatures were good when it was published. ``certificate_path`` and the paths
     of ``verdict_paths`` are relative to the targets of the repository, so that a page can link to the originals.
+    ``untrusted`` says why the catalogue's present trust file does not support it, and is empty if it does.
     """
 
     id: Name
@@ -42,3 +43,4 @@ class Entry(Record):
     verdict_paths: tuple[str, ...]
     status: Status
     history: tuple[StatusChange, ...]
+    untrusted: str = ""

@@ -18,10 +18,11 @@ from pqvalidate.catalogue.client import TRUST, Anchor, open_catalogue, sha256
 from pqvalidate.catalogue.entries import Entry, Status, StatusChange
 from pqvalidate.catalogue.profiles import RefusedError as RefusedError  # noqa: PLC0414  (a name of this module, too)
 from pqvalidate.catalogue.profiles import add_profile, refuse_borrowed
-from pqvalidate.catalogue.reading import certificate_path, entries_of, statement_in, verdict_paths
+from pqvalidate.catalogue.reading import certificate_path, entries_of, read_certificate, verdict_paths
 from pqvalidate.catalogue.replacing import Place, place_of, replaced
 from pqvalidate.catalogue.repository import Draft, Terms, draft
 from pqvalidate.catalogue.status import append, histories
+from pqvalidate.catalogue.support import lost, validators_in, validators_of
 from pqvalidate.certificate.belief import believe
 from pqvalidate.certificate.issue import ID
 from pqvalidate.certificate.predicate import Statement, format_time
@@ -43,7 +44,7 @@ class Published:
     """What a publication did: identifiers that are new, those that were there, new verdicts, and when it was signed.
 
     ``marked`` says which earlier certificates are superseded by those that were published, ``unmarked`` which are not
-    and why.
+    and why; ``unsupported`` what another trust file than the one before does not support any more.
     """
 
     added: tuple[str, ...]
@@ -53,6 +54,7 @@ class Published:
     site: str
     marked: tuple[str, ...] = ()
     unmarked: tuple[str, ...] = ()
+    unsupported: tuple[str, ...] = ()
 
 
 def publish(
@@ -114,7 +116,9 @@ def _publish(
             added[name] = StatusChange(certificate=name, status="valid", since=now, reason="", superseded_by="")
         _add_once(made, certificate_path(name), read_bytes(path, "a certificate"), path)
         verdicts += sum(_verdict(made, row, path, statement, trust, profiles) for row in _verdict_files(path))
-    made.add(TRUST, read_bytes(trust, "a trust file"))
+    believed = read_bytes(trust, "a trust file")
+    unsupported = _lost(made, believed, trust)
+    made.add(TRUST, believed)
 
     def read(name: str) -> Place:
         return places[name] if name in places else _published(made, name)
@@ -124,15 +128,28 @@ def _publish(
     site = _make_site(made.folder, made) if with_site else ""
     return Published(
         added=tuple(added), present=tuple(present), verdicts=verdicts, signed_at=now, site=site, marked=marked,
-        unmarked=unmarked,
+        unmarked=unmarked, unsupported=unsupported,
     )  # fmt: skip
 
 
 def _published(made: Draft, name: str) -> Place:
     """Return what a certificate says of its place that was published before."""
-    path = certificate_path(name)
+    return place_of(read_certificate(open_catalogue(made.folder, moment=made.terms.now, anchor=Anchor()), name)[1])
+
+
+def _lost(made: Draft, trust: bytes, place: Path) -> tuple[str, ...]:
+    """Return what another trust file takes the support from, of what is listed; nothing where it is the one held."""
+    held = made.holds(TRUST)
+    if held is None or held.hashes["sha256"] == sha256(trust):
+        return ()
     found = open_catalogue(made.folder, moment=made.terms.now, anchor=Anchor())
-    return place_of(statement_in(found.read(path), f"{made.folder} ({path})"))
+    last = {name: changes[-1].status for name, changes in histories(made.statuses).items()}
+    listed = (
+        (name, *read_certificate(found, name)) for name, status in last.items()
+        if status not in {"withdrawn", "superseded"}
+    )  # fmt: skip
+    new = validators_in(trust, str(place))
+    return tuple(lost(validators_of(found), new, listed, format_time(made.terms.now)))
 
 
 def _trust(made: Draft, given: Path | None) -> Path:

@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from pqvalidate.catalogue.client import Anchor, Catalogue, open_catalogue, sha256, stored_at
 from pqvalidate.catalogue.entries import Entry
 from pqvalidate.catalogue.status import histories
-from pqvalidate.certificate.envelope import parse_envelope
-from pqvalidate.certificate.predicate import Statement
+from pqvalidate.catalogue.support import objection, validators_of
+from pqvalidate.certificate.envelope import OpenedEnvelope, parse_envelope
+from pqvalidate.certificate.predicate import Statement, format_time
 from pqvalidate.documents import Record, parse_json, to_record
 from pqvalidate.errors import InputError
 from pqvalidate.policy.engine import PolicyVerdict
@@ -63,34 +64,48 @@ def entries_of(found: Catalogue) -> tuple[Entry, ...]:
         if path.startswith("verdicts/") and path.endswith(_WHOLE):
             verdicts.setdefault(path.removeprefix("verdicts/").partition("~")[0], []).append(path)
     entries, memo = [], dict[Record, Record]()
+    trusted, moment = validators_of(found), format_time(found.moment)
     for name, history in histories(found.statuses()).items():
         path = certificate_path(name)
         data = found.read(path)
         wholes = verdicts.get(name, [])
+        envelope, statement = opened(data, f"{found.folder} ({path})")
         signed = [f"{row.removesuffix(_WHOLE)}{_SIGNED}" for row in wholes]
         entry = Entry(
             id=name, certificate_path=stored_at(path, listed[path]), certificate_sha256=sha256(data),
-            statement=_shared(statement_in(data, f"{found.folder} ({path})"), memo),
+            statement=_shared(statement, memo),
             verdicts=tuple(_verdict(found, row) for row in wholes),
             verdict_paths=tuple(stored_at(row, listed[row]) for row in signed if row in listed),
-            status=history[-1].status, history=history,
+            status=history[-1].status, history=history, untrusted=objection(envelope, statement, trusted, moment),
         )  # fmt: skip
         entries.append(entry)
     return tuple(entries)
 
 
-def statement_in(data: bytes, file: str) -> Statement:
-    """Return what a published certificate says; its signatures were checked when it was published.
+def opened(data: bytes, file: str) -> tuple[OpenedEnvelope, Statement]:
+    """Return a published certificate with its signatures, which were checked when it was published, and what it says.
 
     Raises:
         InputError: it is no certificate.
 
     """
+    envelope = parse_envelope(data, file)
     # Duplicate keys and canonical form were looked at when it was published; its digest says that it is still the same.
     try:
-        return msgspec.json.decode(parse_envelope(data, file).payload, type=Statement, strict=True)
+        return envelope, msgspec.json.decode(envelope.payload, type=Statement, strict=True)
     except msgspec.DecodeError as error:
         raise InputError(file, "signed body", f"is no certificate: {str(error)[:120]}", _REMEDY) from None
+
+
+def read_certificate(found: Catalogue, name: str) -> tuple[OpenedEnvelope, Statement]:
+    """Return a certificate that a catalogue lists, as ``opened`` does.
+
+    Raises:
+        InputError: it is missing, not what was signed for, or no certificate.
+
+    """
+    path = certificate_path(name)
+    return opened(found.read(path), f"{found.folder} ({path})")
 
 
 def _shared(statement: Statement, memo: dict[Record, Record]) -> Statement:

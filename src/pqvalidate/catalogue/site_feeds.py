@@ -39,6 +39,7 @@ def entry(item: Item) -> dict[str, Any]:
         "tests": body.results.outcome,
         "status": item.entry.status,
         "state": item.state,
+        "untrusted": item.entry.untrusted,
         "issued_at": body.validity.issued_at,
         "not_before": body.validity.not_before,
         "not_after": body.validity.not_after,
@@ -97,11 +98,11 @@ def index_script(items: Sequence[Item]) -> str:
 
 
 def calendar(items: Sequence[Item], say: Messages, as_of: str) -> str:
-    """Return the ends of validity as an iCalendar (RFC 5545); what is withdrawn or superseded has no date to keep."""
+    """Return the ends of validity as an iCalendar (RFC 5545); what does not hold any more has no date to keep."""
     stamp = _compact(as_of)
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//pqvalidate//catalogue//EN", "CALSCALE:GREGORIAN"]
     for item in items:
-        if item.state in {"withdrawn", "superseded"}:
+        if item.state in {"withdrawn", "superseded", "not-trusted"}:
             continue
         product = item.body.product
         summary = say("Certificate expires: {product}", product=item.title)

@@ -25,7 +25,7 @@ from pqvalidate.report.identity import titled
 from pqvalidate.report.messages import Messages
 from pqvalidate.report.words import printable
 
-State: TypeAlias = Literal["valid", "not-yet-valid", "expired", "suspended", "withdrawn", "superseded"]
+State: TypeAlias = Literal["valid", "not-yet-valid", "expired", "suspended", "withdrawn", "superseded", "not-trusted"]
 Mood: TypeAlias = Literal["good", "bad", "open"]
 
 FACETS = ("status", "tests", "policy", "algorithm", "set", "vendor", "form", "lab", "expiry", "claim")
@@ -34,7 +34,8 @@ FACETS = ("status", "tests", "policy", "algorithm", "set", "vendor", "form", "la
 _SAFE = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 _MOODS: dict[str, Mood] = {
     "valid": "good", "pass": "good", "conforms": "good", "answered": "good", "permitted": "good",
-    "withdrawn": "bad", "fail": "bad", "does-not-conform": "bad", "failed": "bad", "denied": "bad",
+    "withdrawn": "bad", "not-trusted": "bad", "fail": "bad", "does-not-conform": "bad", "failed": "bad",
+    "denied": "bad",
 }  # fmt: skip
 # From when on the end of validity is near: a tender for a successor takes about a quarter of a year.
 _SOON = timedelta(days=90)
@@ -76,7 +77,9 @@ class Item:
 
     @cached_property
     def state(self) -> State:
-        """Return the status; where the catalogue's owner has not spoken, what follows from the certificate's dates."""
+        """Return the status; where the owner has ended nothing, what follows from trust file and dates."""
+        if self.entry.untrusted and self.entry.status not in {"withdrawn", "superseded"}:
+            return "not-trusted"
         if self.entry.status != "valid":
             return self.entry.status
         validity = self.body.validity
@@ -224,6 +227,7 @@ def labels(say: Messages) -> dict[str, dict[str, str]]:
         "status": {
             "valid": say("valid"), "not-yet-valid": say("not valid yet"), "expired": say("expired"),
             "suspended": say("suspended"), "withdrawn": say("withdrawn"), "superseded": say("superseded"),
+            "not-trusted": say("validator not trusted any more"),
         },
         "tests": {
             "pass": say("tests passed"), "fail": say("tests FAILED"), "inconclusive": say("tests inconclusive"),

@@ -23,6 +23,8 @@ def page(answer: StatusAnswer, lang: Language = "en") -> str:
         f"  {signed}",
         _labelled(say("root"), anchored),
     ]
+    if answer.untrusted_by:
+        lines.append(_labelled(say("trust file"), say.known(answer.untrusted_by)))
     if answer.stale:
         lines.append(
             _labelled(say("TOO OLD"), f"{say.known(answer.stale)}; {say('get a newer copy of the catalogue')}")
@@ -42,5 +44,6 @@ def _labelled(label: str, text: str) -> str:
 
 
 def _word(status: Shown, say: Messages) -> str:
-    words = {"not-listed": say("not listed"), "not-yet-valid": say("not valid yet")}
+    words = {"not-listed": say("not listed"), "not-yet-valid": say("not valid yet"),
+             "not-trusted": say("validator not trusted any more")}  # fmt: skip
     return words.get(status) or say(status)

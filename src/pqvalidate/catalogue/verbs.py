@@ -21,6 +21,7 @@ from pqvalidate.certificate.reading import read_unchecked
 from pqvalidate.certificate.signing import Signer
 from pqvalidate.certificate.verification import Verified
 from pqvalidate.documents import to_json
+from pqvalidate.report.words import printable
 from pqvalidate.roles.naming import from_file, passphrase, signer
 
 
@@ -33,7 +34,7 @@ def publish(given: argparse.Namespace, now: datetime) -> tuple[str, int]:
     )  # fmt: skip
     lines = [f"{name} published" for name in done.added]
     lines += [f"{name} was published before" for name in done.present]
-    lines += [*done.marked, *done.unmarked]
+    lines += [printable(line) for line in (*done.marked, *done.unmarked, *done.unsupported)]
     lines += [f"{done.verdicts} new policy verdict{'' if done.verdicts == 1 else 's'}"]
     lines += [f"{given.catalogue} signed on {done.signed_at}, good for {given.timestamp_hours} hours"]
     lines += [f"Pages: {done.site}"] if done.site else []
