@@ -22,10 +22,11 @@ from pqvalidate.catalogue.client import (
     state_of,
 )
 from pqvalidate.catalogue.entries import StatusChange
-from pqvalidate.catalogue.reading import read_certificate
+from pqvalidate.catalogue.reading import certificate_path, read_certificate
 from pqvalidate.catalogue.status import histories
 from pqvalidate.catalogue.support import entitled, objection, validators_of
 from pqvalidate.certificate.belief import NO_PIN, Pin, believe
+from pqvalidate.certificate.envelope import parse_envelope
 from pqvalidate.certificate.keys import TrustedValidator, wrong_role
 from pqvalidate.certificate.predicate import Validity, format_time
 from pqvalidate.certificate.verification import Decision, RuleOutcome, Verified
@@ -132,21 +133,28 @@ def duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[found["unit"]]: int(found["number"])})
 
 
-def status_of(name: str, asking: Asking) -> StatusAnswer:
+def status_of(name: str, asking: Asking, file: bytes | None = None) -> StatusAnswer:
     """Return what a catalogue says about the certificate with this identifier.
 
+    Args:
+        name: the identifier.
+        asking: how the reader asks.
+        file: the certificate as the reader has it; one that is not the listed one, byte for byte, is not listed.
+
     Raises:
-        RefusedCatalogueError, InputError: as ``Asking.open``.
+        RefusedCatalogueError, InputError: as ``Asking.open``, or the file is no certificate.
 
     """
-    return _answer(asking.open(), name, asking, None)
+    return _answer(asking.open(), name, asking, file=file)
 
 
-def _answer(found: Catalogue, name: str, asking: Asking, held: Verified | None) -> StatusAnswer:
+def _answer(
+    found: Catalogue, name: str, asking: Asking, held: Verified | None = None, file: bytes | None = None
+) -> StatusAnswer:
     moment = format_time(asking.moment)
     listed = found.statuses()
     history = histories(listed).get(name, ())
-    status, why, successor = _status(found, name, history, moment, held)
+    status, why, successor = _status(found, name, history, moment, held, file)
     untrusted_by = ""
     # Who verifies has held the certificate itself against a trust file, with its time stamp if there is one.
     if held is None and status not in {"withdrawn", "superseded", "not-listed"}:
@@ -174,16 +182,23 @@ def _doubt(found: Catalogue, name: str, asking: Asking) -> tuple[str, str]:
 
 
 def _status(
-    found: Catalogue, name: str, history: tuple[StatusChange, ...], moment: str, held: Verified | None
+    found: Catalogue,
+    name: str,
+    history: tuple[StatusChange, ...],
+    moment: str,
+    held: Verified | None,
+    file: bytes | None,
 ) -> tuple[Shown, str, str]:
     if not history:
         return "not-listed", "this catalogue does not list it", ""
     envelope, statement = read_certificate(found, name)
-    if held is None or held.statement is None:
-        return _at(history, statement.predicate.validity, moment)
-    if sha256(envelope.payload) != held.body_sha256:
+    body = sha256(parse_envelope(file, name).payload) if file is not None else held.body_sha256 if held else ""
+    if body and body != sha256(envelope.payload):
         return "not-listed", "under this identifier the catalogue lists another certificate", ""
-    return _at(history, held.statement.predicate.validity, moment)
+    # Nobody has checked the signatures in a file that is only asked about, so it must be the listed one to the byte.
+    if file is not None and file != found.read(certificate_path(name)):
+        return "not-listed", "the catalogue lists this certificate in a file with other bytes, such as signatures", ""
+    return _at(history, statement.predicate.validity, moment)
 
 
 def _at(history: tuple[StatusChange, ...], validity: Validity, moment: str) -> tuple[Shown, str, str]:

@@ -18,8 +18,13 @@ def page(answer: StatusAnswer, lang: Language = "en") -> str:
         signed=answer.catalogue_signed_at, moment=answer.as_of,
     )  # fmt: skip
     anchored = say.known(answer.anchored) or say("NOT CHECKED against anything that you trust; give --trust or --root")
+    status = f"{_word(answer.status, say).upper()}{why}"
+    if answer.stale and answer.exit_code != 1:  # what forbids relying on it does so however old it is
+        status = say(
+            "TOO OLD TO RELY ON; on {signed} it was {status}", signed=answer.catalogue_signed_at, status=status
+        )
     lines = [
-        f"{say('Status of {certificate}', certificate=answer.certificate)}: {_word(answer.status, say).upper()}{why}",
+        f"{say('Status of {certificate}', certificate=answer.certificate)}: {status}",
         f"  {signed}",
         _labelled(say("root"), anchored),
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from pqvalidate.catalogue.checking import Asking, StatusAnswer, duration, status_of, with_status
 from pqvalidate.catalogue.entries import Status
@@ -16,11 +17,12 @@ from pqvalidate.catalogue.publishing import publish as publish_files
 from pqvalidate.catalogue.repository import Terms
 from pqvalidate.catalogue.status_page import page
 from pqvalidate.certificate.belief import pin_of
+from pqvalidate.certificate.issue import ID
 from pqvalidate.certificate.keys import load_signing_key
 from pqvalidate.certificate.reading import read_unchecked
 from pqvalidate.certificate.signing import Signer
 from pqvalidate.certificate.verification import Verified
-from pqvalidate.documents import to_json
+from pqvalidate.documents import read_bytes, to_json
 from pqvalidate.report.words import printable
 from pqvalidate.roles.naming import from_file, passphrase, signer
 
@@ -55,10 +57,18 @@ def change(given: argparse.Namespace, now: datetime) -> tuple[str, int]:
 
 
 def status(given: argparse.Namespace, moment: datetime) -> tuple[str, int]:
-    """Say what a catalogue says about a certificate."""
-    file = Path(given.certificate)
-    name = read_unchecked(file).predicate.certificate.id if file.is_file() else given.certificate
-    answer = status_of(name, _asking(given, moment))
+    """Say what a catalogue says about a certificate: one with an identifier, or the very file that is given."""
+    word, asking = given.certificate, _asking(given, moment)
+    file = Path(word)
+    if file.is_file() or not ID.fullmatch(word):  # what cannot be an identifier is a file, and if missing says so
+        name = read_unchecked(file).predicate.certificate.id
+        answer = status_of(name, asking, read_bytes(file, "a certificate"))
+    else:
+        answer = status_of(word, asking)
+        if answer.status == "not-listed" and not answer.history:
+            if word.endswith(".json"):
+                read_unchecked(file)  # says that there is no such file
+            answer = replace(answer, why=f"{answer.why}, and there is no file of that name")
     return (to_json(answer).decode() if given.format == "json" else page(answer, given.lang)), answer.exit_code
 
 
