@@ -232,6 +232,15 @@ def test_endless_oversized_and_missing_files_are_refused(bench: Bench) -> None:
     assert "is not the file" in refused(bench, "mix-and-match")
 
 
+def test_an_older_timestamp_whose_snapshot_is_gone_is_refused_as_mixed(bench: Bench) -> None:
+    old = bench.metadata("timestamp").read_bytes()
+    for hours in range(1, 4):
+        bench.publish(now=NOW + hours * HOUR)
+    assert status_of("PQV-1", bench.asking(NOW + 4 * HOUR)).exit_code == 0
+    bench.metadata("timestamp").write_bytes(old)
+    assert "1.snapshot.json is listed and is not there" in refused(bench, "mix-and-match")
+
+
 def test_metadata_that_are_no_metadata_are_refused_with_their_place(bench: Bench) -> None:
     timestamp = bench.metadata("timestamp")
     content = timestamp.read_bytes()

@@ -165,6 +165,11 @@ def test_certificates_that_do_not_hold_are_refused_and_nothing_changes(bench: Be
 def test_a_new_catalogue_needs_to_know_whom_to_believe_and_later_remembers(empty: Bench) -> None:
     with pytest.raises(UsageError, match="needs --trust"):
         empty.publish(empty.certificate("PQV-1"), trust=None)
+    assert [path.name for path in empty.folder.iterdir()] == [".lock"], "nothing that looks like a catalogue is left"
+    twin = empty.certificate("PQV-1", version="9.9.9").rename(empty.place / "twin.json")
+    with pytest.raises(RefusedError, match="the catalogue holds another file"):
+        empty.publish(empty.certificate("PQV-1"), twin)
+    assert [path.name for path in empty.folder.iterdir()] == [".lock"]
     empty.publish(empty.certificate("PQV-1"))
     done = empty.publish(empty.certificate("PQV-2"), trust=None, now=NOW + HOUR)
     assert done.added == ("PQV-2",)

@@ -290,6 +290,9 @@ def _listed(folder: Path, role: str, meta: MetaFile | None, kind: type[Any]) -> 
     if meta.length is None or not meta.hashes or meta.length > _MOST_METADATA:
         raise RefusedCatalogueError(folder, role, "it is listed without digest and length, or with one over the limit")
     name = f"{meta.version}.{role}.json"
+    if not (folder / "metadata" / name).exists():  # as where somebody has put an older timestamp back
+        why = f"{name} is listed and is not there, so files of different versions were mixed, or the copy is not whole"
+        raise RefusedCatalogueError(folder, "mix-and-match", why)
     data = _metadata(folder, name, _MOST_METADATA)
     try:
         meta.verify_length_and_hashes(data)

@@ -131,6 +131,7 @@ class Draft:
         # Signed anew each time, so that what expires in a year never does so in a catalogue that is looked after.
         files |= self._next("targets", self.targets, expires)
         files |= self._next("snapshot", self.snapshot, expires)
+        _make(self.folder / "metadata")
         for name, data in files.items():
             write_atomically(self.folder / "metadata" / name, data)
         if self.new_root:
@@ -159,10 +160,13 @@ class Draft:
         return {f"{metadata.signed.version}.{role}.json": data}
 
     def undo(self) -> None:
-        """Take away the files that were added, after a mistake."""
+        """Take away the files that were added, after a mistake, and folders that were made for nothing else."""
         for file in self.written:
             with contextlib.suppress(OSError):
                 file.unlink()
+        for place in reversed(_places(self.folder)):
+            with contextlib.suppress(OSError):  # what holds anything stays
+                place.rmdir()
 
     def _tidy(self) -> None:
         """Take away what neither this version nor the one before it lists; a reader may be at that one just now."""
@@ -209,10 +213,6 @@ def draft(
 
 
 def _begun(folder: Path, key: Signer, root_key: Signer, terms: Terms) -> Draft:
-    metadata = folder / "metadata"
-    _make(metadata)
-    for group in _GROUPS:
-        _make(folder / "targets" / group)
     root = _blank(Root(expires=terms.now, consistent_snapshot=True))
     _give_root(root, key, root_key, terms)
     roles.sign(root, root_key)
@@ -360,8 +360,11 @@ def _files(
 
 
 def _all_files(folder: Path) -> list[Path]:
-    places = (folder / "metadata", folder / "targets", *(folder / "targets" / group for group in _GROUPS))
-    return [file for place in places if place.is_dir() for file in place.iterdir() if file.is_file()]
+    return [file for place in _places(folder) if place.is_dir() for file in place.iterdir() if file.is_file()]
+
+
+def _places(folder: Path) -> list[Path]:
+    return [folder / "metadata", folder / "targets", *(folder / "targets" / group for group in _GROUPS)]
 
 
 def _refuse_strangers(folder: Path) -> None:
