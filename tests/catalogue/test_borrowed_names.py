@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from pqvalidate.catalogue import site
+from pqvalidate.catalogue.profiles import names
 from pqvalidate.catalogue.publishing import RefusedError
 from pqvalidate.catalogue.reading import load
 from pqvalidate.catalogue.site_view import items
 from pqvalidate.certificate import load_signing_key
+from pqvalidate.certificate.reading import read_unchecked
+from pqvalidate.documents import to_json
 from pqvalidate.judging import load as load_policies
 from pqvalidate.judging import sign_verdicts
 from pqvalidate.policy.book import load_profile, profile_path
 from pqvalidate.policy.engine import PolicyVerdict, Question
+from pqvalidate.policy.svr import sign_verdict
 from tests.catalogue.bench import HOUR, NOW, Bench
 from tests.catalogue.site_entries import AS_OF, entry
 from tests.catalogue.test_site import text
@@ -71,6 +76,19 @@ def test_a_profile_that_extends_another_under_a_built_in_name_is_refused_and_a_b
     assert empty.publish(judged(empty, str(profile), "cnsa-2.0", name="PQV-2"), profiles=[profile]).verdicts == 2
 
 
+def test_a_signed_verdict_under_a_name_that_no_profile_can_have_is_refused(empty: Bench) -> None:
+    certificate = judged(empty, "nist-base")
+    whole = certificate.with_name("PQV-1.nist-base.rules.json")
+    verdict = msgspec.json.decode(whole.read_bytes(), type=PolicyVerdict)
+    wrong = replace(verdict, policy=replace(verdict.policy, id="../nist-base"))
+    key = load_signing_key(empty.lab.keys.signing_key)
+    whole.write_bytes(to_json(wrong))
+    signed = sign_verdict(wrong, read_unchecked(certificate), key, NOW)
+    certificate.with_name("PQV-1.nist-base.verdict.json").write_bytes(signed)
+    with pytest.raises(RefusedError, match="is no identifier of a profile"):
+        empty.publish(certificate)
+
+
 def twice() -> tuple[PolicyVerdict, PolicyVerdict]:
     """Return a verdict of a built-in profile, and a later and better one of another under its name."""
     genuine = next(row for row in entry("pqcrypto").verdicts if row.policy.id == "cnsa-2.0")
@@ -94,6 +112,12 @@ def test_two_profiles_of_one_name_have_columns_and_filters_of_their_own(tmp_path
     said = {head: " ".join(cell.text.split()) for head, cell in zip(heads, row.children, strict=True)}
     assert said[one].startswith("✗ does not conform")
     assert said[two].startswith("✓ conforms")
+    for lang, told in (
+        ("en", f"Not this tool's profile of that name, but another file: {two}."),
+        ("nl", f"Niet het profiel met die naam van dit programma, maar een ander bestand: {two}."),
+    ):
+        for shown in ("index", "matrix"):
+            assert told in text(tmp_path / "site", f"{lang}/{shown}.html")
     index = Reader((tmp_path / "site/en/index.html").read_text(encoding="utf-8"))
     values = {box.attributes["value"] for box in index.named("input") if box.attributes.get("name") == "policy"}
     assert {f"{one}: does-not-conform", f"{two}: conforms"} < values
@@ -104,6 +128,14 @@ def test_two_profiles_of_one_name_have_columns_and_filters_of_their_own(tmp_path
     policies = next(row["policies"] for row in told if row["id"] == "PQV-1")
     assert [row["sha256"] for row in policies] == [genuine.policy.sha256, FORGED]
     assert f"{two}: conforms" in (tmp_path / "site/entries.csv").read_text(encoding="utf-8")
+
+
+def test_digests_that_begin_alike_are_told_apart() -> None:
+    genuine, forged = twice()
+    alike = f"{genuine.policy.sha256[:8]}{FORGED[8:]}"
+    found = names([genuine, replace(forged, policy=replace(forged.policy, sha256=alike))])
+    assert set(found.values()) == {f"cnsa-2.0 ({genuine.policy.sha256[:16]})", f"cnsa-2.0 ({alike[:16]})"}
+    assert set(names([genuine]).values()) == {"cnsa-2.0"}
 
 
 @pytest.mark.parametrize("page", ["index", "matrix"])
@@ -119,4 +151,6 @@ def test_pages_with_decisions_say_which_profiles_are_illustrative(tmp_path: Path
         assert told in text(tmp_path / "site", f"{lang}/{page}.html")
     site.build([replace(entry("pqcrypto", "PQV-1"), verdicts=(own,), verdict_paths=())], tmp_path / "site", title="t",
                as_of=AS_OF)  # fmt: skip
-    assert "llustrati" not in text(tmp_path / "site", f"en/{page}.html")
+    shown = text(tmp_path / "site", f"en/{page}.html")
+    assert "llustrati" not in shown
+    assert "of that name" not in shown

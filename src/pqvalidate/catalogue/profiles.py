@@ -47,7 +47,7 @@ def refuse_borrowed(policies: Iterable[PolicyName], verdict: Path, given: Sequen
     for policy in policies:
         if not _ID.fullmatch(policy.id):
             raise RefusedError(f"{verdict} is not published, for {policy.id[:60]!r} is no identifier of a profile")
-        if not _borrowed((policy.id, policy.sha256)):
+        if not is_borrowed((policy.id, policy.sha256)):
             continue
         if policy.sha256 not in {sha256(read_bytes(path, _WHAT)) for path in given}:
             raise RefusedError(
@@ -88,6 +88,11 @@ def key_of(verdict: PolicyVerdict) -> ProfileKey:
     return verdict.policy.id, verdict.policy.sha256
 
 
+def is_borrowed(key: ProfileKey) -> bool:
+    """Return whether a profile has the name of a built-in one and is another file."""
+    return key[0] in BUILT_IN and key[1] != _built_in(key[0])
+
+
 def names(verdicts: Iterable[PolicyVerdict]) -> dict[ProfileKey, str]:
     """Return what each profile is called: by its identifier where that is enough, else with the start of its digest.
 
@@ -95,14 +100,13 @@ def names(verdicts: Iterable[PolicyVerdict]) -> dict[ProfileKey, str]:
     """
     keys = {key_of(verdict) for verdict in verdicts}
     several = {name for name, digest in keys if any(one == name and other != digest for one, other in keys)}
+    shown = _SHOWN
+    while len({(name, digest[:shown]) for name, digest in keys}) < len(keys):  # eight digits can be made alike
+        shown += _SHOWN
     return {
-        key: f"{key[0]} ({key[1][:_SHOWN]})" if key[0] in several or _borrowed(key) else key[0] for key in sorted(keys)
+        (name, digest): f"{name} ({digest[:shown]})" if name in several or is_borrowed((name, digest)) else name
+        for name, digest in sorted(keys)
     }
-
-
-def _borrowed(key: ProfileKey) -> bool:
-    """Return whether a profile has the name of a built-in one and is another file."""
-    return key[0] in BUILT_IN and key[1] != _built_in(key[0])
 
 
 @cache

@@ -109,6 +109,7 @@ class _Site:
         self.common = {
             "say": self.say, "said": self.said, "title": title, "as_of": as_of, "other": self.other,
             "other_say": _Said(self.other), "slugs": self.slugs, "illustrative": site_view.illustrative(found),
+            "borrowed": site_view.borrowed(found),
         }  # fmt: skip
 
     def write(self) -> None:

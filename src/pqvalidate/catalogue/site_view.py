@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 
 from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.catalogue.entries import Entry
-from pqvalidate.catalogue.profiles import ProfileKey, key_of, names
+from pqvalidate.catalogue.profiles import ProfileKey, is_borrowed, key_of, names
 from pqvalidate.certificate.overview import set_result
 from pqvalidate.certificate.predicate import Predicate, format_time, parse_time
 from pqvalidate.errors import UsageError
@@ -192,6 +192,11 @@ def items(entries: Sequence[Entry], as_of: str) -> list[Item]:
 def illustrative(found: Sequence[Item]) -> list[str]:
     """Return what those profiles are called that only show how a document can be written as rules."""
     return sorted({item.profile(row) for item in found for row in item.verdicts if row.policy.status == "illustrative"})
+
+
+def borrowed(found: Sequence[Item]) -> list[str]:
+    """Return what those profiles are called that have the name of a built-in one and are another file."""
+    return sorted({item.profile(row) for item in found for row in item.verdicts if is_borrowed(key_of(row))})
 
 
 def _check_path(path: str) -> None:
