@@ -36,8 +36,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tested:
-    """What a run has seen: the tested files, the parameter sets that answered, and those that passed a check."""
+    """What a run has seen: the product, its files, the parameter sets that answered, and those that passed."""
 
+    name: str
+    version: str
     artefacts: tuple[Artefact, ...]
     offered: tuple[str, ...]
     passed: tuple[str, ...]
@@ -60,8 +62,9 @@ def of_evidence(evidence: Evidence) -> Tested:
               if result.outcome == "pass"}  # fmt: skip
     offered = tuple(name for name, operations in facts.subject.operations.items() if operations)
     return Tested(
-        artefacts=facts.subject.artefacts, offered=offered, passed=tuple(name for name in offered if name in passed)
-    )
+        name=facts.subject.name, version=facts.subject.version, artefacts=facts.subject.artefacts, offered=offered,
+        passed=tuple(name for name in offered if name in passed),
+    )  # fmt: skip
 
 
 def look_at(path: Path, place: str, uri: str = "") -> Seen:
