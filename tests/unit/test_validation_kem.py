@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -78,6 +79,64 @@ def test_names_of_cases_are_unique_and_no_depth_asks_less_than_the_one_before(na
         ids = [case.id for case in task_of(check, name, depth).cases]
         assert len(set(ids)) == len(ids) > 0
         assert {case.id for case in task_of(check, name, "quick").cases} <= set(ids)
+
+
+KEY_CHECKS = ("ek-coefficient", "ek-coefficient-check", "dk-hash-bits", "dk-hash-bits-check")
+
+
+class FlipsSecrets(OracleKem):
+    """Every secret is wrong in its first bit; what keys are let in is right."""
+
+    def encapsulate_derand(self, ek: bytes, m: bytes) -> tuple[bytes, bytes]:
+        k, c = super().encapsulate_derand(ek, m)
+        return bytes([k[0] ^ 1]) + k[1:], c
+
+    def decapsulate(self, dk: bytes, c: bytes) -> bytes:
+        k = super().decapsulate(dk, c)
+        return bytes([k[0] ^ 1]) + k[1:]
+
+
+class RefusesGoodKeys(OracleKem):
+    """No key is let in."""
+
+    def encapsulate_derand(self, ek: bytes, m: bytes) -> tuple[bytes, bytes]:  # noqa: ARG002  (it refuses all)
+        raise ValueError("refused")
+
+    def decapsulate(self, dk: bytes, c: bytes) -> bytes:  # noqa: ARG002
+        raise ValueError("refused")
+
+    def check_encapsulation_key(self, ek: bytes) -> bool:  # noqa: ARG002
+        return False
+
+    def check_decapsulation_key(self, dk: bytes) -> bool:  # noqa: ARG002
+        return False
+
+
+def failures(kem: type[OracleKem], check: str) -> list[tuple[str, str]]:
+    task = task_of(f"ml-kem/{check}", "ML-KEM-512", "quick")
+    records = window(InProcess(kem, "ML-KEM-512"), task, task.cases, 1)
+    return [(record.case, record.why) for record in records if record.outcome != "pass"]
+
+
+@pytest.mark.parametrize("check", KEY_CHECKS)
+def test_wrong_secrets_are_no_sign_that_damaged_keys_are_taken(check: str) -> None:
+    assert failures(FlipsSecrets, check) == []
+
+
+@pytest.mark.parametrize("check", KEY_CHECKS)
+def test_good_keys_that_are_refused_are_noticed(check: str) -> None:
+    found = failures(RefusesGoodKeys, check)
+    good = [case.id for case in task_of(f"ml-kem/{check}", "ML-KEM-512", "quick").cases if case.expect]
+    assert [case for case, _ in found] == good != []
+    assert all(why.startswith("refused") for _, why in found)
+
+
+def test_wrong_secrets_of_given_randomness_are_no_sign_that_damaged_keys_are_taken() -> None:
+    check = BY_NAME["ml-kem/ek-coefficient"]
+    task = task_of(check.name, "ML-KEM-512", "quick")
+    task = replace(task, asking=replace(task.asking, operations=frozenset({"encapsulate_derand"})))
+    records = window(InProcess(FlipsSecrets, "ML-KEM-512"), task, task.cases, 1)
+    assert {record.outcome for record in records} == {"pass"}
 
 
 def test_a_refused_crafted_key_passes_and_says_that_nothing_was_shown() -> None:
