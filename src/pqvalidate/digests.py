@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
@@ -18,9 +19,11 @@ def file_digests(path: Path) -> tuple[str, str, int]:
     """Return (SHA-256 hex, SHA-512 hex, length in bytes) of a file.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: the file cannot be read, or is a device or pipe, which may never end.
 
     """
+    if path.exists() and not path.is_file() and not path.is_dir():  # of a folder, opening says what it is
+        raise OSError(errno.EINVAL, "it is no ordinary file")
     short, long, size = hashlib.sha256(), hashlib.sha512(), 0
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):

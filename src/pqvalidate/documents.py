@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import stat
 import tempfile
 import tomllib
 import unicodedata
@@ -21,6 +22,7 @@ T = TypeVar("T")
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<field>[^`]*)`(?: - at `(?P<place>[^`]*)`)?")
 _AT = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<place>[^`]*)`)?$", re.DOTALL)
 _MAX_BYTES = 256 * 1024 * 1024
+_CHUNK = 1024 * 1024
 _MAX_DEPTH = 64
 _SAFE_INTEGER = 2**53 - 1  # RFC 8785 section 3.2.2.3
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -37,19 +39,42 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def read_bytes(path: Path, what: str) -> bytes:
-    """Return the bytes of a file.
+    """Return the bytes of an ordinary file.
 
     Raises:
-        InputError: it is missing, unreadable, a folder, or larger than 256 MiB.
+        InputError: it is missing, unreadable, a folder, device or pipe, or larger than 256 MiB.
 
     """
+    return bounded(path, _MAX_BYTES, what, f"Give the path of {what}")
+
+
+def bounded(path: Path, most: int, what: str, remedy: str) -> bytes:
+    """Return the bytes of an ordinary file of at most ``most`` bytes; never reads more, never waits for a pipe.
+
+    What the file says its length is, is not relied on: a device says that it is empty and never ends.
+
+    Raises:
+        InputError: it is missing, unreadable, no ordinary file, or larger.
+
+    """
+    chunks, left = [], most + 1
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(path, "", f"is larger than {_MAX_BYTES} bytes", f"Check that this is {what}")
-        return path.read_bytes()
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of a folder, reading says what it is
+                raise InputError(path, "", "is no ordinary file", remedy)
+            while chunk := os.read(descriptor, min(left, _CHUNK)):
+                chunks.append(chunk)
+                left -= len(chunk)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(path, "", f"cannot be read: {reason}", f"Give the path of {what}") from None
+    if left <= 0:
+        raise InputError(path, "", f"is larger than {most} bytes", remedy)
+    return b"".join(chunks)
 
 
 def parse_json(data: bytes, file: object, what: str) -> Any:  # noqa: ANN401  (any JSON value)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import resource
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pqvalidate.digests import file_digests
 from pqvalidate.documents import (
     Record,
+    bounded,
     canonical,
     is_canonical,
     parse_json,
@@ -179,3 +183,51 @@ def test_records_are_written_with_their_fields_in_order() -> None:
     assert json.loads(written) == {"title": "x", "rows": [{"name": "a", "count": 2}]}
     assert written.index(b"title") < written.index(b"rows")
     assert written.endswith(b"}\n")
+
+
+@pytest.fixture
+def soon() -> Iterator[None]:
+    """End a test that waits for a pipe or reads without end, by time and by memory."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 1024**3, before[1]))
+    signal.alarm(20)
+    yield
+    signal.alarm(0)
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.mark.usefixtures("soon")
+def test_devices_and_pipes_are_refused_and_not_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (Path("/dev/zero"), pipe):
+        with pytest.raises(InputError, match=r"is no ordinary file. Give the path of a certificate"):
+            read_bytes(path, "a certificate")
+        with pytest.raises(InputError, match="is no ordinary file"):
+            parse_toml(path, "a dossier")
+        with pytest.raises(OSError, match="it is no ordinary file"):
+            file_digests(path)
+
+
+def test_a_file_is_read_up_to_its_limit_and_no_further(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 100)
+    assert bounded(path, 100, "a file", "Shorten it") == read_bytes(path, "a file") == b"x" * 100
+    with pytest.raises(InputError, match=r"is larger than 99 bytes. Shorten it"):
+        bounded(path, 99, "a file", "Shorten it")
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    assert read_bytes(link, "a file") == b"x" * 100
+
+
+def test_a_file_that_says_it_is_empty_is_read_to_its_end() -> None:
+    assert read_bytes(Path("/proc/self/status"), "a file").startswith(b"Name:")
+    with pytest.raises(InputError, match="is larger than 5 bytes"):
+        bounded(Path("/proc/self/status"), 5, "a file", "Shorten it")
+
+
+def test_a_folder_and_a_missing_file_say_what_they_are(tmp_path: Path) -> None:
+    for path, why in ((tmp_path, "Is a directory"), (tmp_path / "gone", "No such file")):
+        with pytest.raises(InputError, match=f"cannot be read: {why}"):
+            read_bytes(path, "a file")

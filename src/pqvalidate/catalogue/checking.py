@@ -15,7 +15,6 @@ from pqvalidate.catalogue.client import (
     Anchor,
     Catalogue,
     RefusedCatalogueError,
-    bounded,
     open_catalogue,
     sha256,
     stale,
@@ -30,12 +29,13 @@ from pqvalidate.certificate.envelope import parse_envelope
 from pqvalidate.certificate.keys import TrustedValidator, wrong_role
 from pqvalidate.certificate.predicate import Validity, format_time
 from pqvalidate.certificate.verification import Decision, RuleOutcome, Verified
-from pqvalidate.documents import Record
+from pqvalidate.documents import Record, bounded
 from pqvalidate.errors import UsageError
 
 Shown: TypeAlias = Literal[
     "valid", "suspended", "withdrawn", "superseded", "expired", "not-yet-valid", "not-listed", "not-trusted"
 ]
+_ROOT = "Give the root file that the catalogue's owner has published"
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"(?P<number>[0-9]{1,5})(?P<unit>[hdw])")
 
@@ -100,7 +100,7 @@ class Asking:
             RefusedCatalogueError, InputError: as ``client.open_catalogue``, and ``belief.believe`` for the trust file.
 
         """
-        root = bounded(self.root, 512 * 1024, "a root file of a catalogue") if self.root else None
+        root = bounded(self.root, 512 * 1024, "a root file of a catalogue", _ROOT) if self.root else None
         moment = format_time(self.moment)
         believed = self.believed
         holders = tuple(

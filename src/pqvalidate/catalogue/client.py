@@ -7,9 +7,7 @@ those before it. Added are the rule of two families (``roles``) and a moment to 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,6 +23,7 @@ from pqvalidate.catalogue.state import State
 from pqvalidate.catalogue.status import EMPTY_HEAD, StatusList, digest, parse
 from pqvalidate.certificate.keys import TrustedValidator
 from pqvalidate.certificate.predicate import format_time, parse_time
+from pqvalidate.documents import bounded
 from pqvalidate.errors import InputError, PqvalidateError
 
 SIGNED_AT = "x-pqvalidate-signed-at"
@@ -128,7 +127,7 @@ class Catalogue:
         file = self.folder / "targets" / stored_at(path, info)
         if info.length > _MOST_TARGET:
             raise InputError(file, "", f"is announced with {info.length} bytes, more than {_MOST_TARGET}", REMEDY)
-        data = bounded(file, info.length, f"the file {path} of a catalogue")
+        data = bounded(file, info.length, f"the file {path} of a catalogue", REMEDY)
         try:
             info.verify_length_and_hashes(data)
         except LengthOrHashMismatchError:
@@ -149,26 +148,6 @@ def stored_at(path: str, info: TargetFile) -> str:
     """Return the place of a target under ``targets``: its file name begins with its SHA-256 (consistent snapshots)."""
     folder, slash, name = path.rpartition("/")
     return f"{folder}{slash}{info.hashes['sha256']}.{name}"
-
-
-def bounded(file: Path, most: int, what: str) -> bytes:
-    """Return the bytes of an ordinary file of at most ``most`` bytes; never reads more, never waits for a pipe.
-
-    Raises:
-        InputError: it is missing, no ordinary file, or larger.
-
-    """
-    try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise InputError(file, "", "is no ordinary file", REMEDY)
-            data = stream.read(most + 1)
-    except OSError as error:
-        raise InputError(file, "", f"cannot be read: {error.strerror}", f"Give {what}") from None
-    if len(data) > most:
-        raise InputError(file, "", f"is larger than {most} bytes", REMEDY)
-    return data
 
 
 def open_catalogue(folder: Path, *, moment: datetime, anchor: Anchor, known: State | None = None) -> Catalogue:
@@ -325,7 +304,7 @@ def _check_signed_at(folder: Path, timestamp: Metadata[Timestamp]) -> None:
 
 
 def _metadata(folder: Path, name: str, most: int) -> bytes:
-    return bounded(folder / "metadata" / name, most, WHAT)
+    return bounded(folder / "metadata" / name, most, WHAT, REMEDY)
 
 
 def _at(folder: Path, role: str) -> str:
