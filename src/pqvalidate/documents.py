@@ -216,13 +216,19 @@ def free_text(text: str, what: str) -> str:
     trimmed = unicodedata.normalize("NFC", text.strip())
     if not 0 < len(trimmed) <= MOST_TEXT:
         raise UsageError(f"{what} needs a text of 1 to {MOST_TEXT} characters, for those who read what is signed")
-    for place, character in enumerate(trimmed, 1):
+    problem = unseen_problem(trimmed)
+    if problem:
+        raise UsageError(f"{what}: {problem}; write it with visible letters")
+    return trimmed
+
+
+def unseen_problem(text: str) -> str:
+    """Return which character of a text cannot be seen, or is no UTF-8; empty if all can."""
+    for place, character in enumerate(text, 1):
         if is_unseen(character):
             kind = "is no UTF-8" if "\ud800" <= character <= "\udfff" else "cannot be seen"
-            raise UsageError(
-                f"{what}: character {place} (U+{ord(character):04X}) {kind}; write it with visible letters"
-            )
-    return trimmed
+            return f"character {place} (U+{ord(character):04X}) {kind}"
+    return ""
 
 
 def to_json(record: Any) -> bytes:  # noqa: ANN401  (any record)

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from pqvalidate.algorithms import PARAMETER_SETS, nearest
-from pqvalidate.documents import Record, parse_toml, to_record
+from pqvalidate.documents import Record, parse_toml, to_record, unseen_problem
 from pqvalidate.errors import InputError, UsageError
 from pqvalidate.symbols import Symbols, symbols_problem
 
@@ -21,6 +21,7 @@ DIALECTS = {
 }
 """Per kind, the languages that a program may speak; the first is the one that a manifest means by leaving it out."""
 
+_MOST_NAME = 200
 _LIBRARIES = ("c-abi", "liboqs")
 _PROGRAMS = tuple(DIALECTS)
 _WHAT = "a pqvalidate manifest (TOML, schema pqvalidate/manifest/1)"
@@ -133,6 +134,13 @@ Problem: TypeAlias = tuple[str, str, str]
 def _problem(manifest: Manifest) -> Problem | None:
     if not manifest.product.vendor.strip() or not manifest.product.name.strip():
         return "product", "vendor or name is empty", "Name both"
+    for name in ("vendor", "name", "version"):  # they head every page, and are signed
+        text: str = getattr(manifest.product, name)
+        if len(text) > _MOST_NAME:
+            return f"product.{name}", f"has {len(text)} characters", f"Write at most {_MOST_NAME}"
+        unseen = unseen_problem(text)
+        if unseen:
+            return f"product.{name}", unseen, "Write it with visible letters, on one line"
     for name, value in msgspec.structs.asdict(manifest.limits).items():
         if name != "network" and not 0 < value <= 1 << 20:
             return f"limits.{name}", f"{value} is out of range", "Give a whole number from 1 to 1048576"

@@ -71,6 +71,12 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert manifest.claims.caller_checks == ("encapsulation-key",)
 
 
+def test_names_of_200_visible_characters_are_taken(tmp_path: Path) -> None:
+    name = "Crypto-Bibliothèque 暗号 " + "A" * 177
+    manifest = read(tmp_path, LEAST.replace("X-Crypto", name).replace('version = "1.2.3"', 'version = ""'))
+    assert (len(manifest.product.name), manifest.product.name, manifest.product.version) == (200, name, "")
+
+
 WRONG: dict[str, tuple[str, str, str, str]] = {
     "an unknown key": ("[claims]", "[claims]\nconformence = 1", "claims", "nearest: conformance"),
     "an unknown table": ("[claims]", "[limit]\n[claims]", "", "nearest: limits"),
@@ -83,6 +89,12 @@ WRONG: dict[str, tuple[str, str, str, str]] = {
     "a target without a callable": (":implementation", "", "attach.target", "module:callable"),
     "a target with a path": ("x_adapter:", "../x:", "attach.target", "module:callable"),
     "no vendor": ('"Example BV"', '" "', "product", "empty"),
+    "a vendor that fills a page": ('"Example BV"', f'"{"A" * 201}"', "product.vendor", "has 201 characters"),
+    "a name that fills a page": ('"X-Crypto"', f'"{"A" * 10_000}"', "product.name", "Write at most 200"),
+    "a version that fills a page": ('"1.2.3"', f'"{"1" * 201}"', "product.version", "has 201 characters"),
+    "a name of two lines": ('"X-Crypto"', r'"X\nCrypto"', "product.name", "character 2 (U+000A) cannot be seen"),
+    "a name that runs backwards": ('"X-Crypto"', r'"X\u202eotpyrC"', "product.name", "(U+202E) cannot be seen"),
+    "a version with a control character": ('"1.2.3"', r'"1\u001b[2J"', "product.version", "(U+001B) cannot be seen"),
     "a missing key": ('name = "X-Crypto"', "", "product", "`name`"),
     "another schema": ("manifest/1", "manifest/2", "schema", "pqvalidate/manifest/2"),
     "a number for a text": ('"1.2.3"', "1.2", "product.version", "expected `str`"),
