@@ -19,7 +19,10 @@ from pqvalidate.documents import Record
 
 
 class SetResult(Record):
-    """What was seen for one parameter set: checks by outcome, cases with their denominator, questions answered."""
+    """What was seen for one parameter set: checks by outcome, cases with their denominator, questions answered.
+
+    ``advisory`` counts misses where the standard leaves the point open; they are no failures, and not in ``failed``.
+    """
 
     parameter_set: str
     standard: str
@@ -33,6 +36,7 @@ class SetResult(Record):
     answered: int
     questions: int
     open_questions: tuple[str, ...]
+    advisory: int = 0
 
 
 class Contents(Record):
@@ -126,7 +130,12 @@ def _contents(statement: Statement) -> Contents:
         not_after=body.validity.not_after,
         outcome=results.outcome,
         results=tuple(set_result(statement, row) for row in scope.algorithms),
-        failed_checks=tuple(check for check in results.checks if check.outcome == "fail"),
+        failed_checks=tuple(
+            sorted(
+                (check for check in results.checks if check.outcome == "fail"),
+                key=lambda check: check.severity == "advisory",
+            )
+        ),
         controls=results.controls,
         controls_as_expected=sum(control.expected == control.seen for control in results.controls),
         not_tested=scope.not_tested,
@@ -151,13 +160,14 @@ def set_result(statement: Statement, algorithm: Algorithm) -> SetResult:
     results = statement.predicate.results
     checks = [check for check in results.checks if check.parameter_set == algorithm.name]
     outcomes = [check.outcome for check in checks]
+    advisory = sum(check.outcome == "fail" and check.severity == "advisory" for check in checks)
     answers = [answer for answer in results.questions if answer.parameter_set == algorithm.name]
     return SetResult(
         parameter_set=algorithm.name,
         standard=algorithm.standard,
         claimed=algorithm.claimed,
         passed=outcomes.count("pass"),
-        failed=outcomes.count("fail"),
+        failed=outcomes.count("fail") - advisory,
         inconclusive=outcomes.count("inconclusive"),
         not_run=outcomes.count("not-run"),
         cases_run=sum(check.passed + check.failed for check in checks),
@@ -165,4 +175,5 @@ def set_result(statement: Statement, algorithm: Algorithm) -> SetResult:
         answered=sum(answer.outcome == "answered" for answer in answers),
         questions=len(answers),
         open_questions=tuple(answer.question for answer in answers if answer.outcome == "unanswered"),
+        advisory=advisory,
     )

@@ -59,7 +59,7 @@ def sheet(page: CertificatePage, lang: Language = "en") -> Sheet:
                   "Whoever doubts this page verifies that file.")  # fmt: skip
     return Sheet(
         lang=lang, kind=f"{kind}, {says.id}" if says else kind,
-        title=identity.titled(says.product, says.version) if says else say("A certificate that cannot be relied on"),
+        title=identity.heading(says.product, says.version) if says else say("A certificate that cannot be relied on"),
         boxes=(decided, _outcome(says, say)) if says else (decided,),
         first=tuple(_first(page, say)), details=tuple(_details(page, say)), footer=closing,
         status=status_of(page), status_label=say("status"), made=says.issued_at if says else page.as_of,
@@ -67,10 +67,9 @@ def sheet(page: CertificatePage, lang: Language = "en") -> Sheet:
 
 
 def _outcome(says: Contents, say: Messages) -> Box:
-    failed = [row for row in says.failed_checks if row.severity != "advisory"]
     why = {
         "pass": say("every question answered, no check failed"),
-        "fail": f"{say.counted(len(failed), 'failed check')}, {say('listed below')}",
+        "fail": f"{identity.failures(says, say)}, {say('listed below')}",
         "inconclusive": say("not every question was answered, or a control was misjudged"),
     }[says.outcome]
     word = say("The tests that it records: {outcome}", outcome=say(says.outcome))
@@ -80,7 +79,7 @@ def _outcome(says: Contents, say: Messages) -> Box:
 def _first(page: CertificatePage, say: Messages) -> Iterator[Block]:
     for reason in page.reasons:
         rule, _, why = reason.partition(": ")
-        yield text(line(say.known(page.rule_texts[rule]), "bad"), f"{say('This does not hold')}:", recorded(say, why))
+        yield text(line(f"{say('Does not hold')}: {say.known(page.rule_texts[rule])}", "bad"), recorded(say, why))
     says = page.contents
     if says is None:
         yield note(say("What it says is not shown, because its signatures are not good."))
@@ -96,9 +95,9 @@ def _first(page: CertificatePage, say: Messages) -> Iterator[Block]:
 
 
 def _identity(page: CertificatePage, says: Contents, say: Messages) -> Iterator[tuple[str, object]]:
-    yield say("product"), says.product
-    yield say("version"), says.version
-    yield say("vendor"), f"{says.vendor} ({say(says.form)})"
+    yield say("product"), identity.cut(says.product)
+    yield say("version"), identity.cut(says.version)
+    yield say("vendor"), f"{identity.cut(says.vendor)} ({say(says.form)})"
     yield from _files(says, say, says.subjects[:_FILES_FIRST])
     if len(says.subjects) > _FILES_FIRST:
         yield "", say("and {number} more, listed below", number=len(says.subjects) - _FILES_FIRST)
@@ -157,15 +156,17 @@ def _details(page: CertificatePage, say: Messages) -> Iterator[Block]:
 
 def _results(says: Contents, say: Messages) -> Iterator[Block]:
     yield heading(say("Results"))
-    head = ("parameter set", "standard", "questions answered", "checks passed", "failed", "open", "not run",
-            "cases run")  # fmt: skip
+    advisory = any(row.advisory for row in says.results)
+    head = ("parameter set", "standard", "questions answered", "checks passed", "failed",
+            *(["advisory misses"] if advisory else []), "open", "not run", "cases run")  # fmt: skip
     rows = [
         (row.parameter_set if row.claimed else f"{row.parameter_set} ({say('not claimed')})", row.standard,
-         f"{row.answered}/{row.questions}", row.passed, row.failed, row.inconclusive, row.not_run,
+         f"{row.answered}/{row.questions}", row.passed, row.failed, *([row.advisory] if advisory else []),
+         row.inconclusive, row.not_run,
          f"{say.number(row.cases_run)}/{say.number(row.cases_planned)}")
         for row in says.results
     ]  # fmt: skip
-    yield table(say("Results"), [say(name) for name in head], rows, range(2, 8))
+    yield table(say("Results"), [say(name) for name in head], rows, range(2, len(head)))
     for row in says.results:
         if row.open_questions:
             yield text(f"{row.parameter_set}, {say('not answered')}: {', '.join(row.open_questions)}.")
@@ -226,6 +227,7 @@ def _record(page: CertificatePage, say: Messages) -> Iterator[tuple[str, object]
     yield say("signed body"), [line("SHA-256"), line(page.body_sha256, code=True)]
     says = page.contents
     if says:
+        yield from identity.whole(says.vendor, says.product, says.version, say)
         yield say("facts"), [line("SHA-256"), line(says.facts_digest.removeprefix("sha256:"), code=True)]
         yield say("seed"), line(says.seed, code=True)
         way, _, digest = says.interface.partition(" sha256:")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pqvalidate.certificate.overview import Contents
 from pqvalidate.certificate.overview import Page as CertificatePage
+from pqvalidate.certificate.predicate import CheckResult
 from pqvalidate.documents import to_json
 from pqvalidate.report import claim_lines
 from pqvalidate.report.gaps import gap_lines
-from pqvalidate.report.identity import adapter, named, scope
+from pqvalidate.report.identity import adapter, failures, named, scope
 from pqvalidate.report.messages import Language, Messages
 from pqvalidate.report.terminal import Cell, Page
 from pqvalidate.report.words import GAP_REASONS, sentence
@@ -56,11 +59,10 @@ def text(
 
 def _outcome(says: Contents, say: Messages) -> tuple[Cell, str]:
     """Say beside the validity what was seen: a valid certificate may well record failed tests."""
-    failed = [row for row in says.failed_checks if row.severity != "advisory"]
     counts = {
         "pass": say("every question of {sets} answered, no check failed",
                     sets=say.counted(len(says.results), "parameter set")),
-        "fail": f"{say.counted(len(failed), 'failed check')}, {say('listed below')}",
+        "fail": f"{failures(says, say)}, {say('listed below')}",
         "inconclusive": say("not every question was answered, or a control was misjudged"),
     }  # fmt: skip
     return (say(says.outcome), _OUTCOME_STYLE[says.outcome]), f"; {counts[says.outcome]}"
@@ -102,38 +104,40 @@ def _identity(page: Page, says: Contents, say: Messages) -> None:
 
 def _results(page: Page, says: Contents, say: Messages) -> None:
     page.heading(say("Results"))
+    advisory = any(row.advisory for row in says.results)
     rows: list[list[Cell]] = [
         [row.parameter_set if row.claimed else f"{row.parameter_set} ({say('not claimed')})",
          f"{row.answered}/{row.questions}", str(row.passed), (str(row.failed), "red") if row.failed else "0",
-         str(row.inconclusive), str(row.not_run),
+         *([str(row.advisory)] if advisory else []), str(row.inconclusive), str(row.not_run),
          f"{say.number(row.cases_run)}/{say.number(row.cases_planned)}"]
         for row in says.results
     ]  # fmt: skip
-    words = ("questions\nanswered", "checks\npassed", "failed", "open", "not\nrun", "cases\nrun")
+    words = ("questions\nanswered", "checks\npassed", "failed", *(["advisory\nmisses"] if advisory else []), "open",
+             "not\nrun", "cases\nrun")  # fmt: skip
     head = ["", *map(say, words)]
-    page.table(head, rows, numbers=range(1, 7), indent=2)
+    page.table(head, rows, numbers=range(1, len(head)), indent=2)
     for row in says.results:
         if row.open_questions:
             open_questions = ", ".join(row.open_questions)
             page.paragraph(f"{row.parameter_set}, {say('not answered')}: {open_questions}.", indent=2)
-    if says.failed_checks:
-        failed = [
-            [
-                row.check,
-                row.parameter_set,
-                say(row.severity),
-                f"{say.number(row.failed)}/{say.number(row.planned)}",
-                row.clause,
-            ]
-            for row in says.failed_checks
-        ]
-        page.gap()
-        head = [say("failed check"), "", say("severity"), say("cases"), say("clause")]
-        page.table(head, failed, numbers=(3,), wrap=(4,), indent=2)
+    _failed(page, [row for row in says.failed_checks if row.severity != "advisory"], say("failed check"), say)
+    _failed(page, [row for row in says.failed_checks if row.severity == "advisory"], say("advisory, no failure"), say)
     wrong = [row.control for row in says.controls if row.expected != row.seen]
     controls = say.counted(len(says.controls), "control")
     text = say("{right} of {controls} judged rightly", right=says.controls_as_expected, controls=controls)
     page.paragraph(f"{text}{': ' + say('misjudged') + ' ' + ', '.join(wrong) if wrong else ''}.", indent=2)
+
+
+def _failed(page: Page, rows: Sequence[CheckResult], head: str, say: Messages) -> None:
+    """List checks that failed, or that missed where the standard leaves the point open, each kind under its head."""
+    table = [
+        [check.check, check.parameter_set, say(check.severity),
+         f"{say.number(check.failed)}/{say.number(check.planned)}", check.clause]
+        for check in rows
+    ]  # fmt: skip
+    if table:
+        page.gap()
+        page.table([head, "", say("severity"), say("cases"), say("clause")], table, numbers=(3,), wrap=(4,), indent=2)
 
 
 def _not_tested(page: Page, says: Contents, say: Messages) -> None:

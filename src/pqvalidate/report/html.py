@@ -34,7 +34,7 @@ def render(report: model.RunReport, *, lang: Language = "en") -> str:
     say = Messages(lang)
     partly = [(row.check, row.parameter_set, row.why) for row in model.partly_asked(report)]
     return _page(
-        "run.html.j2", say, report=report, title=identity.titled(report.iut.name, report.iut.version),
+        "run.html.j2", say, report=report, title=identity.heading(report.iut.name, report.iut.version),
         findings=model.findings_by_severity(report), counts=model.counts_line(report, say),
         questions=_questions(report), BESIDE=model.BESIDE, commands=model.next_commands(report),
         partly=gaps.grouped(partly),
@@ -55,10 +55,10 @@ def certificate(page: CertificatePage, *, lang: Language = "en") -> str:
     return _page(
         "certificate.html.j2", Messages(lang), page=page, says=says, signed=signatures_good(page),
         status=status_of(page),
-        title=identity.titled(says.product, says.version) if says else "",
+        title=identity.heading(says.product, says.version) if says else "",
         outside=[row for row in says.not_tested if row.reason == _OUTSIDE] if says else [],
         not_asked=_gaps(says) if says else {},
-        failed=[row for row in says.failed_checks if row.severity != "advisory"] if says else [],
+        advisory=any(row.advisory for row in says.results) if says else False,
         misjudged=[row for row in says.controls if row.expected != row.seen] if says else [],
     )  # fmt: skip
 
@@ -105,13 +105,13 @@ def _templates() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_harmless,
     )  # fmt: skip
     environment.filters |= {
-        "sentence": words.sentence, "missing": gaps.missing, "short_names": _short_names,
+        "sentence": words.sentence, "missing": gaps.missing, "short_names": _short_names, "cut": identity.cut,
     }  # fmt: skip
     environment.globals |= {
         "REASONS": words.GAP_REASONS, "wbr": _breakable, "qr": _code, "scope": identity.scope,
         "split_claims": claim_lines.split,
         "claim_title": claim_lines.title, "claim_value": _claim_value, "claim_remarks": claim_lines.remarks,
-        "external_line": claim_lines.external_line,
+        "external_line": claim_lines.external_line, "failures": identity.failures, "whole": identity.whole,
     }  # fmt: skip
     return environment
 

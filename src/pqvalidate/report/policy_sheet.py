@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from pqvalidate.policy.engine import PolicyVerdict, RuleResult
 from pqvalidate.policy.profile import Text
 from pqvalidate.policy.svr import PREFIX, SvrStatement, VerifiedVerdict
+from pqvalidate.report import identity
 from pqvalidate.report.certificate_sheet import MOODS
-from pqvalidate.report.identity import titled
 from pqvalidate.report.messages import Language, Messages
 from pqvalidate.report.policy_text import PolicyReport, PolicyRow, named
 from pqvalidate.report.sheet import (
@@ -45,7 +45,8 @@ def matrix(report: PolicyReport, lang: Language = "en") -> Sheet:
     say = Messages(lang)
     iut, until = report.iut, report.service_life_until
     rows: list[tuple[str, object]] = [
-        (say("product"), iut.name), (say("version"), iut.version), (say("vendor"), iut.vendor),
+        (say("product"), identity.cut(iut.name)), (say("version"), identity.cut(iut.version)),
+        (say("vendor"), identity.cut(iut.vendor)),
         *((say("tested file"), [line(f"{file.path}; SHA-256"), line(file.sha256, code=True)])
           for file in iut.artefacts[:_FILES_FIRST]),
         *([("", say("and {number} more, listed below", number=len(iut.artefacts) - _FILES_FIRST))]
@@ -57,8 +58,10 @@ def matrix(report: PolicyReport, lang: Language = "en") -> Sheet:
     more = [heading(say("tested file")), facts(
         (file.path, line(file.sha256, code=True)) for file in iut.artefacts
     )] if len(iut.artefacts) > _FILES_FIRST else []  # fmt: skip
+    names = list(identity.whole(iut.vendor, iut.name, iut.version, say))
+    more += [facts(names)] if names else []
     return Sheet(
-        lang=lang, kind=say("Judgement under policy profiles"), title=titled(iut.name, iut.version),
+        lang=lang, kind=say("Judgement under policy profiles"), title=identity.heading(iut.name, iut.version),
         boxes=(overall(report, say),), first=(facts(rows), *policies(report, say)),
         details=(*more, *rules(report, say)),
         footer=say("A judgement is about the exact files, profiles and day that are named. It is not signed; whoever "
@@ -142,9 +145,9 @@ def _why(rule: RuleResult, say: Messages) -> str:
 def with_policies(sheet: Sheet, report: PolicyReport) -> Sheet:
     """Return the sheet of a certificate with the judgement of it: decisions on the first page, rules behind."""
     say = Messages(sheet.lang)
-    identity, *rest = sheet.first
+    about, *rest = sheet.first
     return replace(
-        sheet, boxes=(*sheet.boxes, overall(report, say)), first=(identity, *_decisions(report, say), *rest),
+        sheet, boxes=(*sheet.boxes, overall(report, say)), first=(about, *_decisions(report, say), *rest),
         details=(*sheet.details, *list(policies(report, say))[1:], *rules(report, say)),
     )  # fmt: skip
 
