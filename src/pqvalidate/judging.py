@@ -290,7 +290,7 @@ def verified_verdict(given: argparse.Namespace, as_of: datetime) -> tuple[str | 
     code = 0 if found.decision == "valid" else 1
     if given.format in papers.FORMATS:
         return papers.of_verdict(found, format_time(as_of), path, given.format, given.lang), code
-    return (verdict_text.json if given.format == "json" else verdict_text.text)(found), code
+    return verdict_text.json(found) if given.format == "json" else verdict_text.text(found, given.lang), code
 
 
 def _document(value: Any) -> str:  # noqa: ANN401  (any record or JSON value)

@@ -177,6 +177,33 @@ def test_verify_accepts_a_signed_verdict(lab: Lab) -> None:
     assert "DECISION" not in refused.stdout
 
 
+def first_lines(lab: Lab, name: str, *flags: str | Path, code: int = 0) -> list[str]:
+    words: tuple[str | Path, ...] = ("verify", lab.folder / name, "--trust", lab.trust, *flags)
+    return succeeded(*words, code=code).stdout.splitlines()
+
+
+def test_a_verdict_says_first_that_its_signatures_hold_and_what_it_decides(lab: Lab) -> None:
+    said = {
+        "cert.nl-gov-baseline.verdict.json": "Decision: conforms",
+        "cert.cnsa-2.0.verdict.json": "Decision: does-not-conform",
+    }
+    for name, decision in said.items():
+        assert first_lines(lab, name)[:2] == ["Policy verdict VALID  both signatures hold", decision]
+    first, second, *_ = first_lines(lab, lab.verdict.name, "--artefact", str(lab.key), code=1)
+    assert first == "Policy verdict INVALID  it must not be relied on"
+    assert second.startswith("artefacts: not among the files judged")
+
+
+def test_a_verdict_is_said_in_dutch(lab: Lab) -> None:
+    page = first_lines(lab, "cert.cnsa-2.0.verdict.json", "--lang", "nl")
+    assert page[:2] == ["Beleidsoordeel GELDIG  beide handtekeningen kloppen", "Besluit: voldoet niet"]
+    shown = "\n".join(page)
+    assert "bouwt voort op  " in shown
+    assert "het vertrouwensbestand is niet ondertekend" in shown
+    refused = "\n".join(first_lines(lab, lab.verdict.name, "--lang", "nl", "--artefact", str(lab.key), code=1))
+    assert "niet een van de beoordeelde bestanden" in refused
+
+
 def test_certify_says_where_the_verdicts_are_and_overwrites_nothing(lab: Lab) -> None:
     assert f"Verdict under nl-gov-baseline: conforms, signed in {lab.verdict}" in lab.printed
     other = lab.folder / "cert.x.json"

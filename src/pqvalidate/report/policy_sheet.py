@@ -167,7 +167,8 @@ def signed(found: VerifiedVerdict, as_of: str, lang: Language = "en") -> Sheet:
         mood=MOODS[found.decision], word=say("Signed verdict: {decision}", decision=say(found.decision)),
         note=say("As of {moment}.", moment=as_of),
     )  # fmt: skip
-    first: list[Block] = [text(line(f"{reason}.", "bad")) for reason in found.reasons]
+    reasons = (reason.partition(": ") for reason in found.reasons)
+    first: list[Block] = [text(line(f"{rule}: {say.known(why)}.", "bad")) for rule, _, why in reasons]
     boxes = [decided]
     if statement is None:
         first.append(note(say("What it says is not shown, because it must not be relied on.")))
@@ -187,13 +188,13 @@ def signed(found: VerifiedVerdict, as_of: str, lang: Language = "en") -> Sheet:
 
 
 def _decision(statement: SvrStatement, say: Messages) -> Box:
-    for decision in _stated(statement):
+    for decision in stated(statement):
         word = say("Decision: {decision}", decision=say(decision))
         return Box(mood=MOODS[decision], word=word, note=say("The rules that were met are listed below."))
     return Box(mood="open", word=say("It states no single decision"), note=say("Read its properties."))
 
 
-def _stated(statement: SvrStatement) -> list[str]:
+def stated(statement: SvrStatement) -> list[str]:
     """Return the one decision that the properties state; another tool may sign properties of its own."""
     stated = [name.removeprefix(_DECISION) for name in statement.predicate.properties if name.startswith(_DECISION)]
     known = [word for word in get_args(Decision) if word.replace("-", "_").upper() in stated]
