@@ -28,6 +28,29 @@ _SAFE_INTEGER = 2**53 - 1  # RFC 8785 section 3.2.2.3
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 MOST_TEXT = 500
 _BEYOND_16_BITS = re.compile(rb"[\xf0-\xff]")  # the first byte of UTF-8 for such a character
+_USES = {
+    "pqvalidate/trust/1": ("a trust file", "Give it to --trust"),
+    "pqvalidate/signing-key/1": (
+        "a private signing key",
+        "Give it to --key of `pqvalidate certify`, and to nobody else",
+    ),
+    "pqvalidate/policy-verdict/1": (
+        "the rules of a policy verdict",
+        "Verify the .verdict.json beside it, which is signed",
+    ),
+    "pqvalidate/evidence/1": ("the evidence of a run", "Give its folder to `pqvalidate judge` or `pqvalidate certify`"),
+    "pqvalidate/run-report/1": ("the report of a run", "Give the folder of the run, its bundle"),
+    "pqvalidate/policy-report/1": ("a judgement, which is not signed", "Judge again with `pqvalidate judge`"),
+    "pqvalidate/claims-report/1": ("the result of `pqvalidate claims check`", "Give the claims file to --claims"),
+    "pqvalidate/bench/1": ("a benchmark", "Give it to --compare of `pqvalidate bench`"),
+    "pqvalidate/status-list/1": ("the status list of a catalogue", "Give the folder of the catalogue to --catalogue"),
+    "pqvalidate/catalogue-state/1": ("what was seen of a catalogue", "Give it to --state"),
+    "pqvalidate/manifest/1": ("a manifest", "Give it to `pqvalidate run`"),
+    "pqvalidate/policy-profile/1": ("a policy profile", "Give it to --policy"),
+    "pqvalidate/dossier/1": ("a buyer's file", "Give it to --dossier"),
+    "pqvalidate/claims/1": ("a claims file", "Give it to `pqvalidate claims check`, or to --claims"),
+}
+"""What the documents of ours are, and what takes each, for whoever gives one in the place of another."""
 # Control, format (bidirectional overrides among them), surrogate, line and paragraph separator: a signed text must
 # look on a screen as it reads in its bytes.
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -160,9 +183,19 @@ def to_record(value: Any, kind: type[T], file: object, remedy: str) -> T:  # noq
     try:
         return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as error:
+        _refuse_other(value, kind, file, remedy)
         raise _located(error, kind, file, remedy) from None
     except RecursionError:
         raise InputError(file, "", "is nested too deeply", remedy) from None
+
+
+def _refuse_other(value: Any, kind: Any, file: object, remedy: str) -> None:  # noqa: ANN401  (as above)
+    """Say of another document of ours what it is and which verb takes it, for its fields would be called unknown."""
+    schema = value.get("schema") if isinstance(value, dict) else None
+    wanted = getattr(kind, "__annotations__", {}).get("schema", "")
+    if isinstance(schema, str) and schema in _USES and schema not in str(wanted):
+        what, use = _USES[schema]
+        raise InputError(file, "schema", f"this is {what} ({schema})", f"{use}. {remedy}")
 
 
 def _located(error: msgspec.ValidationError, kind: type, file: object, remedy: str) -> InputError:

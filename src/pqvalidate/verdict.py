@@ -82,7 +82,8 @@ def _conformance(facts: Facts, parameter_set: str) -> ClaimVerdict:
     unanswered = [q.id for q in questions if not _answered(q, results)]
     if unanswered:
         return ClaimVerdict(claim=claim, verdict="inconclusive", why=f"unanswered: {', '.join(unanswered)}")
-    return ClaimVerdict(claim=claim, verdict="confirmed", why=f"all {len(questions)} questions answered, none failed")
+    answered = f"all {len(questions)} questions" if len(questions) != 1 else "1 question"
+    return ClaimVerdict(claim=claim, verdict="confirmed", why=f"{answered} answered, none failed")
 
 
 def timing_claims(facts: Facts) -> tuple[ClaimVerdict, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tuf.api.metadata import Metadata
+from tuf.api.metadata import Metadata, Root  # type: ignore[attr-defined]
 
 from pqvalidate.catalogue import roles
 from pqvalidate.catalogue.checking import status_of
@@ -239,6 +239,12 @@ def test_an_older_timestamp_whose_snapshot_is_gone_is_refused_as_mixed(bench: Be
     assert status_of("PQV-1", bench.asking(NOW + 4 * HOUR)).exit_code == 0
     bench.metadata("timestamp").write_bytes(old)
     assert "1.snapshot.json is listed and is not there" in refused(bench, "mix-and-match")
+
+
+@pytest.mark.parametrize("document", [{"schema": "pqvalidate/trust/1", "validators": []}, {"signed": {}}, [], 1])
+def test_a_file_of_another_kind_in_the_place_of_a_root_is_refused_with_what_to_give(document: object) -> None:
+    with pytest.raises(InputError, match=r"signed and signatures are missing\. Give metadata of a catalogue"):
+        roles.parse(json.dumps(document).encode(), Root, "root.json")
 
 
 def test_metadata_that_are_no_metadata_are_refused_with_their_place(bench: Bench) -> None:

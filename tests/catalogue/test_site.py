@@ -73,6 +73,8 @@ def test_a_certificate_of_a_real_run_is_published_as_the_command_has_signed_it(t
     for words in (number, "tests geslaagd", "Certificaat: ✓ geldig", statement.subject[0].digest.sha256,
                   "nl-gov-baseline:", "A lab (laboratorium", statement.predicate.method.seed):  # fmt: skip
         assert words in shown
+    assert "illustratief" in shown
+    assert "illustrative." not in shown
 
 
 def test_every_page_exists_in_both_languages_and_is_marked_so(built: Path) -> None:

@@ -50,6 +50,12 @@ def test_what_has_been_replaced_and_what_is_too_old_is_said_in_dutch(bench: Benc
     assert "TE OUD       zijn tijdstempel is verlopen op 2026-12-09T12:00:00Z" in late
     expired = page(status_of("PQV-2", bench.asking(NOW + 400 * DAY)), "nl")
     assert "VERLOPEN (het is verlopen op 2027-11-23T09:00:00Z)" in expired
+    assert "TE OUD       dat is langer dan 1 dag geleden" in page(
+        status_of("PQV-2", bench.asking(NOW + 4 * DAY, longest=duration("1d"))), "nl"
+    )
+    assert "that is longer ago than 1 hour;" in page(
+        status_of("PQV-2", bench.asking(NOW + 4 * DAY, longest=duration("1h")))
+    )
     assert "that is longer ago than 14 days" in page(
         status_of("PQV-2", bench.asking(NOW + 20 * DAY, longest=duration("2w")))
     )

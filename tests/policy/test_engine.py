@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from msgspec.structs import replace
 
 from pqvalidate.errors import InputError, UsageError
 from pqvalidate.evidence import Outcome
+from pqvalidate.policy import proving
 from pqvalidate.policy.dossier import (
     BuyersFile,
     Dossier,
@@ -145,13 +148,30 @@ def test_a_waiver_cannot_turn_waived_rules_alone_into_conformity() -> None:
 def test_a_claim_needs_its_status_and_must_not_be_over(status: ClaimStatus, expires: str | None, outcome: str) -> None:
     claim = KnownClaim(claim="supply.cbom", status=status, by="Example BV", expires=expires)
     verdict = judged(replace(bundle("openssl"), claims=(claim,)), "nl-gov-baseline")
-    assert rule(verdict, "nl.bio2.82402").outcome == outcome
+    found = rule(verdict, "nl.bio2.82402")
+    assert found.outcome == outcome
+    if expires is None:
+        assert f" is {status}; asked is evidenced" in found.why.en
+        words = {"not-provided": "niet verstrekt", "declared": "verklaard", "evidenced": "met bewijs"}
+        assert f" is {words.get(status, 'gevalideerd')}; gevraagd is met bewijs" in found.why.nl
 
 
 @pytest.mark.parametrize(("role", "outcome"), [("lab", "pass"), ("government", "pass"),
                                                ("buyer", "insufficient-evidence")])  # fmt: skip
 def test_only_an_independent_third_party_counts_where_the_profile_asks_for_one(role: str, outcome: str) -> None:
     assert rule(judged(signed_by_a(role, "openssl"), "nl-gov-baseline"), "nl.bio2.52003").outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("day", "en", "nl"),
+    [("2026-11-24", "1 day before", "1 dag eerder"), ("2026-11-23", "2 days before", "2 dagen eerder")],
+)
+def test_one_day_is_said_in_the_singular(day: str, en: str, nl: str) -> None:
+    case: Any = SimpleNamespace(dossier=SimpleNamespace(tested_on=day), as_of="2026-11-25")
+    found = proving._age(0, case)
+    assert found.outcome == "insufficient-evidence"
+    assert en in found.why.en
+    assert nl in found.why.nl
 
 
 def test_evidence_grows_too_old() -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import example, given
@@ -228,6 +228,32 @@ def test_a_file_that_says_it_is_empty_is_read_to_its_end() -> None:
     assert read_bytes(Path("/proc/self/status"), "a file").startswith(b"Name:")
     with pytest.raises(InputError, match="is larger than 5 bytes"):
         bounded(Path("/proc/self/status"), 5, "a file", "Shorten it")
+
+
+class Answer(Record):
+    """A document that states its own kind."""
+
+    schema: Literal["pqvalidate/dossier/1"]
+    rows: tuple[str, ...] = ()
+
+
+def test_a_document_in_the_place_of_another_is_named_with_what_takes_it() -> None:
+    trust = {"schema": "pqvalidate/trust/1", "validators": []}
+    for kind in (Sample, Answer):
+        with pytest.raises(InputError) as caught:
+            to_record(trust, kind, "x.json", "Give an answer")
+        assert str(caught.value) == (
+            "x.json: schema: this is a trust file (pqvalidate/trust/1). Give it to --trust. Give an answer."
+        )
+
+
+def test_a_document_of_its_own_kind_or_of_none_of_ours_is_judged_by_its_fields() -> None:
+    documents: list[Any] = [{"schema": "pqvalidate/dossier/1", "row": []}, {"schema": "else/1"}, {"schema": []}]
+    for document in documents:
+        with pytest.raises(InputError) as caught:
+            to_record(document, Answer, "x.json", "Give an answer")
+        assert "this is" not in str(caught.value)
+    assert to_record({"schema": "pqvalidate/dossier/1"}, Answer, "x.json", "Give an answer").rows == ()
 
 
 def test_a_folder_and_a_missing_file_say_what_they_are(tmp_path: Path) -> None:

@@ -195,7 +195,8 @@ def stale(found: Catalogue, longest: timedelta | None) -> str:
         return f"its timestamp expired on {format_time(expires)}" if found.moment > expires else ""
     limit = parse_time(found.signed_at) + longest
     hours = int(longest.total_seconds()) // 3600
-    told = f"{hours // 24} days" if hours % 24 == 0 else f"{hours} hours"
+    number, unit = (hours // 24, "day") if hours % 24 == 0 else (hours, "hour")
+    told = f"{number} {unit}{'' if number == 1 else 's'}"
     return f"that is longer ago than {told}" if found.moment > limit else ""
 
 

@@ -72,6 +72,8 @@ def parse(data: bytes, kind: type[Any], file: object) -> Metadata[Any]:
 
     """
     tree = parse_json(data, file, WHAT)
+    if not isinstance(tree, dict) or not {"signed", "signatures"} <= tree.keys():
+        raise InputError(file, "", "is no metadata: signed and signatures are missing", f"Give {WHAT}")
     try:
         found: Metadata[Any] = Metadata.from_dict(tree)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -254,6 +254,9 @@ def labels(say: Messages) -> dict[str, dict[str, str]]:
             "not-run": say("not run"), "insufficient-evidence": say("not shown"), "waived": say("waived"),
             "not-applicable": say("not applicable"), "advisory": say("advisory miss"),
         },
+        "standing": {
+            "illustrative": say("illustrative"), "draft": say("draft"), "in-force": say("in force"),
+        },
         "level": {
             "mandatory": say("mandatory"), "advisory": say("advisory"),
         },

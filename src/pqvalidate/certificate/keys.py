@@ -238,8 +238,8 @@ def load_signing_key(path: Path, *, passphrase: bytes | None = None) -> SigningK
 
     """
     data = read_bytes(path, _KEY_WHAT)
-    refuse_readable(path, "private key")
     stored = to_record(parse_json(data, path, _KEY_WHAT), _StoredSigningKey, path, _KEY_REMEDY)
+    refuse_readable(path, "private key")
     _check_period(path, "", stored.not_before, stored.not_after, _KEY_REMEDY)
     stored = _unsealed(stored, path, passphrase)
     if sorted(key.family for key in stored.keys) != ["classical", "pq"]:

@@ -20,6 +20,9 @@ from pqvalidate.policy.profile import (
 )
 
 _STATUSES: tuple[ClaimStatus, ...] = ("not-provided", "declared", "evidenced", "validated")
+_STATUSES_NL: dict[ClaimStatus, str] = {
+    "not-provided": "niet verstrekt", "declared": "verklaard", "evidenced": "met bewijs", "validated": "gevalideerd",
+}  # fmt: skip
 _ASSURANCES = ("", "substantial", "high")
 _HEDGING = ("ml-dsa/hedging", "ml-dsa/hedging-seed")
 _OF_A_KEM = ("approved-combiner", "ephemeral-keys")
@@ -60,10 +63,13 @@ def _tested(rule: ChecksRule, case: Case, name: str) -> Found:
             why=say(f"{name} not answered: {missing}", f"{name} niet beantwoord: {missing}"),
         )
     number = len(asked) + len([c for c in looked if c.outcome == "pass"])
+    en, nl = (
+        ("question or check", "vraag of controle") if number == 1 else ("questions and checks", "vragen en controles")
+    )
     return Found(
         outcome="pass",
-        why=say(f"passed for each permitted set: {number} questions and checks; none failed",
-                f"geslaagd voor elke toegestane parameterset: {number} vragen en controles; geen gefaald"),
+        why=say(f"passed for each permitted set: {number} {en}; none failed",
+                f"geslaagd voor elke toegestane parameterset: {number} {nl}; geen gefaald"),
     )  # fmt: skip
 
 
@@ -173,12 +179,12 @@ def claim(rule: ClaimRule, case: Case) -> Found:
                     f"de claim {rule.claim} heeft een waarde die niet is gevraagd"),
         )  # fmt: skip
     known = [row for row in provided if row.value is not None or not rule.any_of]
-    best = max((row.status for row in known), key=_STATUSES.index, default="not-provided")
+    best: ClaimStatus = max((row.status for row in known), key=_STATUSES.index, default="not-provided")
     enough = _STATUSES.index(best) >= _STATUSES.index(rule.min_status)
     return Found(
         outcome="pass" if enough else "insufficient-evidence",
         why=say(f"the claim {rule.claim} is {best}; asked is {rule.min_status}",
-                f"de claim {rule.claim} is {best}; gevraagd is {rule.min_status}"),
+                f"de claim {rule.claim} is {_STATUSES_NL[best]}; gevraagd is {_STATUSES_NL[rule.min_status]}"),
     )  # fmt: skip
 
 
@@ -277,6 +283,6 @@ def _age(most: int, case: Case) -> Found:
         return Found(outcome="insufficient-evidence", why=say("the day of the test is unknown", "testdatum onbekend"))
     return Found(
         outcome="pass" if age <= most else "insufficient-evidence",
-        why=say(f"tested on {day}, {age} days before; at most {most} are asked",
-                f"getest op {day}, {age} dagen eerder; gevraagd is hoogstens {most}"),
+        why=say(f"tested on {day}, {age} {'day' if age == 1 else 'days'} before; at most {most} are asked",
+                f"getest op {day}, {age} {'dag' if age == 1 else 'dagen'} eerder; gevraagd is hoogstens {most}"),
     )  # fmt: skip

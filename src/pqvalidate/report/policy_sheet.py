@@ -47,7 +47,7 @@ def matrix(report: PolicyReport, lang: Language = "en") -> Sheet:
     rows: list[tuple[str, object]] = [
         (say("product"), identity.cut(iut.name)), (say("version"), identity.cut(iut.version)),
         (say("vendor"), identity.cut(iut.vendor)),
-        *((say("tested file"), [line(f"{file.path}; SHA-256"), line(file.sha256, code=True)])
+        *((_label(file.path, say), [line(f"{file.path}; SHA-256"), line(file.sha256, code=True)])
           for file in iut.artefacts[:_FILES_FIRST]),
         *([("", say("and {number} more, listed below", number=len(iut.artefacts) - _FILES_FIRST))]
           if len(iut.artefacts) > _FILES_FIRST else []),
@@ -95,6 +95,11 @@ def policies(report: PolicyReport, say: Messages) -> Iterator[Block]:
         yield table(say("Allowed by the profile"), [say("parameter set"), *(v.policy.id for v in verdicts)], [
             (name, *(_set(verdict, name, say) for verdict in verdicts)) for name in names
         ])  # fmt: skip
+
+
+def _label(path: str, say: Messages) -> str:
+    """Return whether a tested thing is a file or a folder, the name of which ends with a slash."""
+    return say("tested folder") if path.endswith("/") else say("tested file")
 
 
 def _set(verdict: PolicyVerdict, name: str, say: Messages) -> Line:

@@ -154,7 +154,7 @@ def _profile(page: Page, row: PolicyRow, language: Language) -> None:
 def _rule(rule: RuleResult, language: Language) -> list[Cell]:
     why = sentence(_in(rule.why, language))
     if rule.waiver:
-        why = f"{why} {rule.waiver.instead_of}: {sentence(rule.waiver.reason)}"
+        why = f"{why} {named(rule.waiver.instead_of, language)}: {sentence(rule.waiver.reason)}"
     source = f" [{rule.source.document}, {rule.source.section}]" if rule.source else ""
     outcome: Cell = (named(rule.outcome, language), _OUTCOME_STYLE.get(rule.outcome, ""))
     return [rule.rule, named(rule.level, language), outcome, f"{why}{source}"]
@@ -181,7 +181,8 @@ def markdown(report: PolicyReport, language: Language = "en") -> str:
     for row in report.policies:
         if row.verdict is None:
             continue
-        lines += ["", f"### {row.policy} {row.verdict.policy.version} ({row.verdict.policy.status})", ""]
+        status = named(row.verdict.policy.status, language)
+        lines += ["", f"### {row.policy} {row.verdict.policy.version} ({status})", ""]
         lines += ["| | | | |", "| --- | --- | --- | --- |"]
         lines += [_rule_line(rule, language) for rule in row.verdict.rules]
         lines += ["", f"**{_word('conditions', language)}**", ""]
