@@ -127,7 +127,7 @@ def read(given: argparse.Namespace, asked: Question, now: datetime) -> Judged:
 
     Raises:
         InputError: it is malformed.
-        NotValidError: a certificate has expired, or is not valid under --trust, which then decides nothing.
+        NotValidError: a certificate has expired, or is not valid yet or not under --trust; it then decides nothing.
 
     """
     path, more = Path(given.bundle), added(given)
@@ -135,9 +135,11 @@ def read(given: argparse.Namespace, asked: Question, now: datetime) -> Judged:
         return of_evidence(read_evidence(path), more, str(path))
     if not given.trust:
         statement = read_unchecked(path)
-        last = statement.predicate.validity.not_after
+        first, last = statement.predicate.validity.not_before, statement.predicate.validity.not_after
         if asked.as_of > last[: len(asked.as_of)]:
             raise NotValidError(f"{path} is not judged, for it expired on {last}")
+        if asked.as_of < first[: len(asked.as_of)]:
+            raise NotValidError(f"{path} is not judged, for on {asked.as_of} it was not valid yet, but from {first} on")
         return of_statement(statement, more, checked=False)
     # Valid at some moment of the day: from now on today, at its end on another day.
     today = now.date().isoformat() == asked.as_of

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from pqvalidate.policy.dossier import Dossier, Offered
 from pqvalidate.policy.mechanisms import MECHANISMS
-from pqvalidate.policy.profile import DateRule, ParameterSetRule, Rule, Text
+from pqvalidate.policy.profile import DateRule, ParameterSetRule, Rule, Text, is_day
 
 Outcome: TypeAlias = Literal["pass", "fail", "insufficient-evidence", "not-applicable", "waived"]
 
@@ -45,6 +45,11 @@ class Case:
     def judged(self) -> tuple[Offered, ...]:
         """The mechanisms that are judged: those that the buyer will use, or all that the vendor claims."""
         return tuple(row for row in self.dossier.offered if not self.uses or row.name in self.uses)
+
+    @property
+    def is_before_the_tests(self) -> bool:
+        """Whether the day of judgement lies before that of the tests, which then are no evidence yet."""
+        return is_day(self.dossier.tested_on) and self.dossier.tested_on > self.as_of
 
     @property
     def choice_is_open(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -142,9 +143,21 @@ def from_evidence(evidence: Evidence, added: BuyersFile = NOTHING_ADDED) -> Doss
         files=tuple(TestedFile(name=row.path, sha256=row.sha256) for row in subject.artefacts),
         offered=_in_order(_offered(name, subject.operations.get(name, ())) for name in subject.claims),
         results=results_of(evidence), facts_digest=evidence.facts_digest, seed=facts.plan.seed,
-        tested_on=evidence.circumstances.finished[:10], signed=None, claims=added.claims,
+        tested_on=_utc_day(evidence.circumstances.finished), signed=None, claims=added.claims,
         external_certificates=added.external_certificates, waivers=added.waivers,
     )  # fmt: skip
+
+
+def _utc_day(moment: str) -> str:
+    """Return the day of a moment in UTC, in which days of judgement are counted, too; what is no time stays as it is.
+
+    A bundle may hold a time with an offset, where the same moment is the day before or after.
+    """
+    try:
+        found = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment[:10]
+    return moment[:10] if found.tzinfo is None else found.astimezone(UTC).date().isoformat()
 
 
 def from_statement(statement: Statement, *, checked: bool, added: BuyersFile = NOTHING_ADDED) -> Dossier:

@@ -158,6 +158,9 @@ def _case(loaded: LoadedProfile, dossier: Dossier, question: Question) -> Case:
 
 def _result(owner: str, rule: Rule, case: Case) -> RuleResult:
     found = _found(rule, case) if in_force(rule, case.as_of) else _not_in_force(rule)
+    # A failure stays one on every day; what the tests showed was not shown before they were made.
+    if isinstance(rule, ChecksRule | ModeRule) and found.outcome == "pass" and case.is_before_the_tests:
+        found = proving.too_late(case)
     return RuleResult(
         rule=rule.id, type=type_of(rule), profile=owner, level=rule.level, outcome=found.outcome, why=found.why,
         message=rule.message, source=rule.source, conditions=found.conditions,
@@ -253,7 +256,7 @@ def _cannot_decide(loaded: LoadedProfile, case: Case) -> Text | None:
     if case.as_of < effective.since or (effective.until is not None and case.as_of > effective.until):
         period = f"{effective.since} - {effective.until or '...'}"
         return say(f"the profile is in force {period}", f"het profiel is van kracht {period}")
-    return None
+    return proving.too_late(case).why if case.is_before_the_tests else None
 
 
 def _sets(case: Case) -> tuple[SetDecision, ...]:

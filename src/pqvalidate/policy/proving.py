@@ -181,16 +181,22 @@ def claim(rule: ClaimRule, case: Case) -> Found:
     known = [row for row in provided if row.value is not None or not rule.any_of]
     best: ClaimStatus = max((row.status for row in known), key=_STATUSES.index, default="not-provided")
     enough = _STATUSES.index(best) >= _STATUSES.index(rule.min_status)
+    late = [row.as_of for row in case.dossier.claims
+            if row.claim == rule.claim and row.as_of is not None and row.as_of > case.as_of]  # fmt: skip
+    en = f"; one is dated {late[0]}, after the day of judgement" if late and not enough else ""
+    nl = f"; een ervan is van {late[0]}, na de dag van het oordeel" if late and not enough else ""
     return Found(
         outcome="pass" if enough else "insufficient-evidence",
-        why=say(f"the claim {rule.claim} is {best}; asked is {rule.min_status}",
-                f"de claim {rule.claim} is {_STATUSES_NL[best]}; gevraagd is {_STATUSES_NL[rule.min_status]}"),
+        why=say(f"the claim {rule.claim} is {best}; asked is {rule.min_status}{en}",
+                f"de claim {rule.claim} is {_STATUSES_NL[best]}; gevraagd is {_STATUSES_NL[rule.min_status]}{nl}"),
     )  # fmt: skip
 
 
 def _counts(row: KnownClaim, rule: ClaimRule, day: str) -> bool:
-    """Return whether a claim has not expired and is young enough; one without a date has no known age."""
+    """Return whether a claim was made by a day, has not expired and is young enough; undated, it has no known age."""
     if row.expires is not None and row.expires < day:
+        return False
+    if row.as_of is not None and row.as_of > day and not row.contradicted:
         return False
     if rule.max_age_days is None or row.contradicted:
         return True
@@ -218,15 +224,19 @@ def _says_no(row: KnownClaim, rule: ClaimRule) -> bool:
 def external_certificate(rule: ExternalCertificateRule, case: Case) -> Found:
     """Judge certificates of other schemes: one that is active, not expired and about a tested file is enough."""
     mine = {row.sha256 for row in case.dossier.files}
-    rows = _latest([row for row in case.dossier.external_certificates if row.artefact_sha256 in mine], case.as_of)
+    about = [row for row in case.dossier.external_certificates if row.artefact_sha256 in mine]
+    rows = _latest(about, case.as_of)
     good = [row.id for row in rows if any(_good(row, scheme, case.as_of) for scheme in rule.any_of)]
     names = listed(scheme.scheme for scheme in rule.any_of)
     if good:
         return Found(outcome="pass", why=say(f"active: {listed(good)}", f"actief: {listed(good)}"))
+    late = listed(row.id for row in about if row.checked_at > case.as_of)
     return Found(
         outcome="insufficient-evidence",
-        why=say(f"no active certificate of {names} for the tested files was handed in",
-                f"er is geen actief certificaat van {names} voor de geteste bestanden aangeleverd"),
+        why=say(f"no active certificate of {names} for the tested files was handed in"
+                + (f"; looked up after the day of judgement: {late}" if late else ""),
+                f"er is geen actief certificaat van {names} voor de geteste bestanden aangeleverd"
+                + (f"; opgezocht na de dag van het oordeel: {late}" if late else "")),
     )  # fmt: skip
 
 
@@ -281,8 +291,20 @@ def _age(most: int, case: Case) -> Found:
         age = (calendar.fromisoformat(case.as_of) - calendar.fromisoformat(day)).days
     except ValueError:
         return Found(outcome="insufficient-evidence", why=say("the day of the test is unknown", "testdatum onbekend"))
+    if age < 0:
+        return too_late(case)
     return Found(
         outcome="pass" if age <= most else "insufficient-evidence",
         why=say(f"tested on {day}, {age} {'day' if age == 1 else 'days'} before; at most {most} are asked",
                 f"getest op {day}, {age} {'dag' if age == 1 else 'dagen'} eerder; gevraagd is hoogstens {most}"),
+    )  # fmt: skip
+
+
+def too_late(case: Case) -> Found:
+    """Return what follows where the tests were made after the day of judgement: on that day they showed nothing."""
+    day = case.dossier.tested_on
+    return Found(
+        outcome="insufficient-evidence",
+        why=say(f"tested on {day}, after the day of judgement, {case.as_of}",
+                f"getest op {day}, na de dag van het oordeel, {case.as_of}"),
     )  # fmt: skip

@@ -1,0 +1,129 @@
+"""The days that count: what lies after the day of judgement shows nothing on it, and a service life has a last day."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from pqvalidate.certificate.reading import read_unchecked
+from pqvalidate.policy.book import read_profile
+from pqvalidate.policy.dossier import Dossier, ExternalCertificate, KnownClaim, from_evidence
+from pqvalidate.policy.engine import PolicyVerdict, Question, evaluate
+from pqvalidate.policy.svr import properties
+from tests.cli.command import succeeded
+from tests.policy.conftest import Lab
+from tests.policy.shelf import TODAY, bundle, judged, rule, stored
+from tests.policy.test_profiles import COMMON, HEAD, KEM, SIGNATURE, written
+from tests.unit.evidence_factory import make_evidence
+
+TESTED = "2026-11-24"
+"""The day on which the stored bundles were made."""
+DAY_BEFORE = "2026-11-23"
+AGES = f"""{HEAD}{KEM.replace("1024", "768")}{SIGNATURE}
+[[rules]]
+id = "x.trust"
+type = "trust"
+max_age_days = 5
+{COMMON}
+[[rules]]
+id = "x.claim"
+type = "claim"
+claim = "supply.cbom"
+min_status = "declared"
+max_age_days = 100
+{COMMON}"""
+
+
+def under(folder: Path, text: str, dossier: Dossier, as_of: str = TODAY, until: str | None = None) -> PolicyVerdict:
+    loaded = read_profile(written(folder, text))
+    return evaluate(loaded, dossier, Question(as_of=as_of, service_life_until=until))
+
+
+def with_claim(as_of: str | None) -> Dossier:
+    claim = KnownClaim(claim="supply.cbom", status="declared", by="Example BV", as_of=as_of)
+    return replace(bundle("openssl"), claims=(claim,))
+
+
+@pytest.mark.parametrize(("as_of", "decision"), [(DAY_BEFORE, "undecided"), (TESTED, "conforms"), (TODAY, "conforms")])
+def test_tests_that_were_made_after_the_day_of_judgement_show_nothing(
+    tmp_path: Path, as_of: str, decision: str
+) -> None:
+    verdict = under(tmp_path, AGES, with_claim(DAY_BEFORE), as_of)
+    assert verdict.decision == decision
+    early = as_of == DAY_BEFORE
+    for name in ("x.trust", "nist.227.RS1", "nist.204.behaviour"):
+        row = rule(verdict, name)
+        assert row.outcome == ("insufficient-evidence" if early else "pass")
+        assert (f"tested on {TESTED}, after the day of judgement, {DAY_BEFORE}" == row.why.en) == early
+        assert (f"PQVALIDATE_RULE_MET_{name}" in properties(verdict)) == (not early)
+    assert ("after the day of judgement" in verdict.why.en) == early
+
+
+def test_a_failure_stays_one_on_an_earlier_day_and_decides_nothing_there() -> None:
+    dossier = from_evidence(make_evidence(outcomes={"ml-kem/kat-keygen": "fail"}))
+    assert judged(dossier, "uk-ncsc", as_of="2026-11-23").decision == "does-not-conform"
+    early = judged(dossier, "uk-ncsc", as_of="2026-11-22")
+    assert (early.decision, rule(early, "nist.227.RS1").outcome) == ("undecided", "fail")
+
+
+@pytest.mark.parametrize(
+    ("finished", "as_of", "decision"),
+    [
+        ("2026-11-24T23:59:59Z", "2026-11-24", "conforms"),
+        ("2026-11-25T00:30:00+01:00", "2026-11-24", "conforms"),
+        ("2026-11-24T23:30:00-01:00", "2026-11-24", "undecided"),
+        ("2026-11-24T23:30:00-01:00", "2026-11-25", "conforms"),
+    ],
+)
+def test_days_are_those_of_utc(finished: str, as_of: str, decision: str) -> None:
+    evidence = stored("openssl")
+    where = replace(evidence.circumstances, finished=finished)
+    dossier = from_evidence(replace(evidence, circumstances=where))
+    assert judged(dossier, "uk-ncsc", as_of=as_of).decision == decision
+
+
+@pytest.mark.parametrize(
+    ("as_of", "outcome"),
+    [("2026-11-26", "insufficient-evidence"), ("2027-10-20", "insufficient-evidence"), (TODAY, "pass"),
+     (None, "insufficient-evidence"), ("2026-08-17", "pass"), ("2026-08-16", "insufficient-evidence")],
+)  # fmt: skip
+def test_a_claim_counts_from_its_day_on_until_it_is_too_old(tmp_path: Path, as_of: str | None, outcome: str) -> None:
+    row = rule(under(tmp_path, AGES, with_claim(as_of)), "x.claim")
+    assert row.outcome == outcome
+    assert (f"dated {as_of}, after the day of judgement" in row.why.en) == (as_of is not None and as_of > TODAY)
+
+
+def test_a_claim_of_a_later_day_does_not_count_where_its_age_is_not_asked_for() -> None:
+    found = [judged(with_claim(day), "nl-gov-baseline") for day in (TODAY, None, "2026-11-26")]
+    assert [row.rule for row in found[0].rules].count("nl.bio2.82402") == 1
+    text = {"declared": "supply.cbom is declared", "absent": "supply.cbom is not-provided"}
+    assert text["declared"] in rule(found[0], "nl.bio2.82402").why.en
+    assert text["declared"] in rule(found[1], "nl.bio2.82402").why.en
+    assert text["absent"] in rule(found[2], "nl.bio2.82402").why.en
+
+
+def test_a_contradicted_claim_fails_whatever_its_day(tmp_path: Path) -> None:
+    dossier = with_claim("2026-11-26")
+    wrong = replace(dossier, claims=(replace(dossier.claims[0], contradicted=True),))
+    assert rule(under(tmp_path, AGES, wrong), "x.claim").outcome == "fail"
+
+
+def test_a_certificate_of_another_scheme_that_was_looked_up_later_is_named() -> None:
+    dossier = bundle("openssl")
+    later = ExternalCertificate(
+        scheme="NIST-CMVP", id="4711", status="active", checked_at="2026-11-26",
+        artefact_sha256=dossier.files[0].sha256,
+    )  # fmt: skip
+    row = rule(judged(replace(dossier, external_certificates=(later,)), "cnsa-2.0"), "cnsa2.val")
+    assert row.outcome == "insufficient-evidence"
+    assert "looked up after the day of judgement: 4711" in row.why.en
+
+
+def test_a_certificate_is_not_judged_on_a_day_before_it_is_valid(lab: Lab) -> None:
+    first = read_unchecked(lab.certificate).predicate.validity.not_before
+    words = ("judge", lab.certificate, "--policy", "uk-ncsc")
+    assert first in succeeded(*words, "--as-of", "2026-11-01", code=1).stderr
+    succeeded(*words, "--as-of", first[:10])
+    succeeded(*words, "--as-of", "2026-11-01", "--trust", lab.trust, code=1)
