@@ -127,3 +127,59 @@ def test_a_certificate_is_not_judged_on_a_day_before_it_is_valid(lab: Lab) -> No
     assert first in succeeded(*words, "--as-of", "2026-11-01", code=1).stderr
     succeeded(*words, "--as-of", first[:10])
     succeeded(*words, "--as-of", "2026-11-01", "--trust", lab.trust, code=1)
+
+
+FROM_2030 = 'from = "2030-01-01"\n'
+
+
+def allowing(*names: str, period: str, level: str = "mandatory") -> str:
+    """Return the text of a profile that allows both sets of the stored bundle, and from or until a day only these."""
+    listed = ", ".join(f'"{name}"' for name in names)
+    both = KEM.replace('"ML-KEM-1024"', '"ML-KEM-768", "ML-KEM-1024"')
+    dated = KEM.replace('"x.kem"', '"x.dated"').replace('"ML-KEM-1024"', listed).replace('"mandatory"', f'"{level}"')
+    return f"{HEAD}{both}{SIGNATURE}{dated}{period}"
+
+
+@pytest.mark.parametrize(
+    ("until", "outcome", "decision"),
+    [
+        (None, "not-applicable", "conforms"),
+        ("2029-12-31", "not-applicable", "conforms"),
+        ("2030-01-01", "fail", "does-not-conform"),
+        ("2035-01-01", "fail", "does-not-conform"),
+    ],
+)
+def test_a_rule_that_comes_into_force_during_use_is_judged_and_ends_the_use(
+    tmp_path: Path, until: str | None, outcome: str, decision: str
+) -> None:
+    verdict = under(tmp_path, allowing("FrodoKEM-976", period=FROM_2030), bundle("openssl"), until=until)
+    row = rule(verdict, "x.dated")
+    assert (row.outcome, rule(verdict, "x.kem").outcome) == (outcome, "pass")
+    told = "Do not use after 2029-12-31: rule x.dated is in force from 2030-01-01 and is not met."
+    assert (told in [text.en for text in verdict.conditions]) == (outcome == "fail")
+    assert ("from 2030-01-01: not allowed" in row.why.en) == (outcome == "fail")
+    denied = {row.parameter_set: row.denied_by for row in verdict.sets if row.decision == "denied"}
+    assert (denied.get("ML-KEM-768") == "x.dated") == (outcome == "fail")
+    assert verdict.decision == decision
+
+
+def test_a_rule_that_is_met_when_it_comes_into_force_ends_nothing(tmp_path: Path) -> None:
+    text = allowing("ML-KEM-1024", period=FROM_2030)
+    verdict = under(tmp_path, text, bundle("openssl"), until="2035-01-01")
+    assert (verdict.decision, rule(verdict, "x.dated").outcome) == ("conforms", "pass")
+    conditions = [condition.en for condition in verdict.conditions]
+    assert "From 2030-01-01: Do not use ML-KEM-768: not allowed." in conditions
+    assert not any("Do not use after" in condition for condition in conditions)
+
+
+def test_an_advisory_rule_that_comes_into_force_during_use_ends_nothing_either(tmp_path: Path) -> None:
+    text = allowing("FrodoKEM-976", period=FROM_2030, level="advisory")
+    verdict = under(tmp_path, text, bundle("openssl"), until="2035-01-01")
+    assert rule(verdict, "x.dated").outcome == "fail"
+    assert not any("Do not use after" in condition.en for condition in verdict.conditions)
+
+
+@pytest.mark.parametrize(("last", "outcome"), [("2026-11-24", "not-applicable"), ("2026-11-25", "fail")])
+def test_a_rule_that_is_over_on_the_day_of_judgement_is_not_judged(tmp_path: Path, last: str, outcome: str) -> None:
+    text = allowing("FrodoKEM-976", period=f'until = "{last}"\n')
+    assert rule(under(tmp_path, text, bundle("openssl"), until="2035-01-01"), "x.dated").outcome == outcome

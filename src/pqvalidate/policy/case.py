@@ -83,9 +83,9 @@ def is_among(row: Offered, names: Sequence[str]) -> bool:
     return row.name in names or (bool(parts) and all(part in names for part in parts))
 
 
-def in_force(rule: Rule, day: str) -> bool:
-    """Return whether a rule is in force on a day (YYYY-MM-DD)."""
-    return (rule.since is None or rule.since <= day) and (rule.until is None or day <= rule.until)
+def in_force(rule: Rule, first: str, last: str) -> bool:
+    """Return whether a rule is in force on any day of a period (both ends YYYY-MM-DD and included)."""
+    return (rule.since is None or rule.since <= last) and (rule.until is None or first <= rule.until)
 
 
 def listed(names: Iterable[str]) -> str:

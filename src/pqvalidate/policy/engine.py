@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Literal, assert_never
 
 from msgspec.structs import replace
@@ -151,16 +152,18 @@ def _case(loaded: LoadedProfile, dossier: Dossier, question: Question) -> Case:
         raise UsageError(f"the service life ends on {end}, before the day of judgement, {question.as_of}")
     return Case(
         dossier=dossier,
-        rules=tuple(rule for _, rule in loaded.rules if in_force(rule, question.as_of)),
+        rules=tuple(rule for _, rule in loaded.rules if in_force(rule, question.as_of, end or question.as_of)),
         judges=loaded.profile.judges, as_of=question.as_of, horizon=end or question.as_of, uses=question.uses,
     )  # fmt: skip
 
 
 def _result(owner: str, rule: Rule, case: Case) -> RuleResult:
-    found = _found(rule, case) if in_force(rule, case.as_of) else _not_in_force(rule)
+    found = _found(rule, case) if in_force(rule, case.as_of, case.horizon) else _not_in_force(rule)
     # A failure stays one on every day; what the tests showed was not shown before they were made.
     if isinstance(rule, ChecksRule | ModeRule) and found.outcome == "pass" and case.is_before_the_tests:
         found = proving.too_late(case)
+    if rule.since is not None and case.as_of < rule.since <= case.horizon:
+        found = _during_use(rule, rule.since, found)
     return RuleResult(
         rule=rule.id, type=type_of(rule), profile=owner, level=rule.level, outcome=found.outcome, why=found.why,
         message=rule.message, source=rule.source, conditions=found.conditions,
@@ -192,6 +195,22 @@ def _found(rule: Rule, case: Case) -> Found:  # noqa: PLR0911  (one line for eac
 def _not_in_force(rule: Rule) -> Found:
     period = f"{rule.since or '...'} - {rule.until or '...'}"
     return Found(outcome="not-applicable", why=say(f"in force: {period}", f"van kracht: {period}"))
+
+
+def _during_use(rule: Rule, since: str, found: Found) -> Found:
+    """Return the result of a rule that comes into force while the product is used, with its day, and what that ends."""
+    conditions = [say(f"From {since}: {text.en}", f"Vanaf {since}: {text.nl}") for text in found.conditions]
+    if rule.level == "mandatory" and found.outcome in {"fail", "insufficient-evidence"}:
+        last = date.fromisoformat(since) - timedelta(days=1)
+        en, nl = ("met", "voldaan") if found.outcome == "fail" else ("shown to be met", "aangetoond")
+        conditions.append(
+            say(
+                f"Do not use after {last}: rule {rule.id} is in force from {since} and is not {en}.",
+                f"Niet gebruiken na {last}: regel {rule.id} is van kracht vanaf {since} en is niet {nl}.",
+            )
+        )
+    why = say(f"from {since}: {found.why.en}", f"vanaf {since}: {found.why.nl}")
+    return Found(outcome=found.outcome, why=why, conditions=tuple(conditions))
 
 
 def _of_the_profile(loaded: LoadedProfile, name: str, found: Found) -> RuleResult:
