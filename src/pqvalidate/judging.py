@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -39,8 +40,10 @@ from pqvalidate.policy.engine import PolicyVerdict, Question, evaluate
 from pqvalidate.policy.linting import remarks
 from pqvalidate.policy.profile import is_day, type_of
 from pqvalidate.policy.svr import sign_verdict, verify_verdict
+from pqvalidate.policy.waivers import idle_waivers
 from pqvalidate.report import CERTIFICATE_FORMATS, papers, policy_text, verdict_text
 from pqvalidate.report.policy_text import PolicyReport, PolicyRow, ReportedFile, ReportedProduct
+from pqvalidate.report.words import printable
 from pqvalidate.verdict import EXIT_CODES, ClaimVerdict, Decision, Verdict
 from pqvalidate.verdict import judge as judge_claims
 
@@ -189,13 +192,19 @@ def worst(decisions: Sequence[Decision]) -> Decision:
 def refuse_early(names: Sequence[str], given: argparse.Namespace, now: datetime) -> None:
     """Refuse a policy, a date or a dossier that cannot be used, before anything is measured or read.
 
+    A waiver that has no effect here is told on standard error, whatever the format of the report.
+
     Raises:
-        UsageError, InputError: as ``load``, ``question`` and ``added``; or a flag would have no effect.
+        UsageError, InputError: as ``load``, ``question``, ``added``, ``idle_waivers``; or a flag would have no effect.
 
     """
     profiles = load(names)
     question(given, now)
-    added(given)
+    more = added(given)
+    for note in idle_waivers(
+        more, Path(getattr(given, "dossier", None) or ""), [row for row in profiles.values() if row]
+    ):
+        sys.stderr.write(f"pqvalidate: {printable(note)}\n")
     for flag, word in _FOR_PROFILES.items():
         # Of a run and an import, --parameter-set says what is examined.
         own = given.verb in {"run", "acvp"} and word == "parameter_set"

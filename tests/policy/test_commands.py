@@ -15,6 +15,7 @@ from tests.cli.command import document, pqvalidate, succeeded
 from tests.house_rules.tree import ROOT
 from tests.policy.conftest import Lab
 from tests.policy.shelf import BUNDLES
+from tests.policy.test_engine import WAIVER
 
 
 @pytest.fixture
@@ -138,6 +139,21 @@ def test_a_waiver_in_a_dossier_is_applied(openssl: Path, tmp_path: Path) -> None
     assert "is waived by role: risk until 2099-01-01" in done.stdout
     dossier.write_text("schema = 1")
     succeeded("judge", openssl, "--policy", "cnsa-2.0", "--dossier", dossier, code=4)
+
+
+def test_a_waiver_that_cannot_work_is_told(openssl: Path, tmp_path: Path) -> None:
+    dossier = tmp_path / "dossier.toml"
+    text = f'schema = "pqvalidate/dossier/1"\n{WAIVER}'
+    words = ("--dossier", dossier)
+    dossier.write_text(text.replace("cnsa2.val", "cnsa2.vla"))
+    refused = succeeded("judge", openssl, "--policy", "cnsa-2.0", *words, code=4)
+    assert "waivers[0].rule: cnsa-2.0 has no rule 'cnsa2.vla' (nearest: cnsa2.val)" in refused.stderr
+    told = succeeded("judge", openssl, "--policy", "uk-ncsc", "--format", "json", *words)
+    assert "waivers[0] has no effect here: the policy 'cnsa-2.0' is not among those judged" in told.stderr
+    assert json.loads(told.stdout)["decision"] == "conforms"
+    for rule in ("cnsa2.val", "default-deny", "nist.227.RS1"):
+        dossier.write_text(text.replace("cnsa2.val", rule))
+        assert succeeded("judge", openssl, "--policy", "cnsa-2.0", *words, code=3).stderr == ""
 
 
 def test_a_certificate_is_judged_and_its_signatures_are_checked_only_with_a_trust_file(lab: Lab) -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from pqvalidate.certificate.reading import read_unchecked
 from pqvalidate.policy.book import read_profile
-from pqvalidate.policy.dossier import Dossier, ExternalCertificate, KnownClaim, from_evidence
+from pqvalidate.policy.dossier import Dossier, ExternalCertificate, KnownClaim, Waiver, from_evidence
 from pqvalidate.policy.engine import PolicyVerdict, Question, evaluate
 from pqvalidate.policy.svr import properties
 from tests.cli.command import succeeded
@@ -183,3 +183,59 @@ def test_an_advisory_rule_that_comes_into_force_during_use_ends_nothing_either(t
 def test_a_rule_that_is_over_on_the_day_of_judgement_is_not_judged(tmp_path: Path, last: str, outcome: str) -> None:
     text = allowing("FrodoKEM-976", period=f'until = "{last}"\n')
     assert rule(under(tmp_path, text, bundle("openssl"), until="2035-01-01"), "x.dated").outcome == outcome
+
+
+def waived_until(day: str, rule_name: str = "cnsa2.val", policy: str = "cnsa-2.0") -> Dossier:
+    dossier = bundle("openssl")
+    waiver = Waiver(
+        policy=policy, rule=rule_name, reason="a pilot", approver="role:risk", expires=day,
+        artefact_sha256=dossier.files[0].sha256,
+    )  # fmt: skip
+    return replace(dossier, waivers=(waiver,))
+
+
+@pytest.mark.parametrize(
+    ("expires", "until", "outcome"),
+    [
+        ("2026-12-01", None, "waived"),
+        ("2026-12-01", "2026-12-01", "waived"),
+        ("2026-12-01", "2034-01-01", "insufficient-evidence"),
+        ("2033-12-31", "2034-01-01", "insufficient-evidence"),
+        ("2034-01-01", "2034-01-01", "waived"),
+    ],
+)
+def test_a_waiver_must_last_to_the_end_of_use(expires: str, until: str | None, outcome: str) -> None:
+    dossier = waived_until(expires, "nl.bio2.52003", "nl-gov-baseline")
+    verdict = judged(dossier, "nl-gov-baseline", until)
+    row = rule(verdict, "nl.bio2.52003")
+    assert row.outcome == outcome
+    assert verdict.decision == ("conforms" if outcome == "waived" else "undecided")
+    told = f"the waiver by role:risk ends on {expires}, before the last day of use, {until}"
+    assert row.why.en.endswith(told) == (outcome != "waived")
+
+
+def test_a_waiver_to_the_end_of_use_lifts_the_end_that_a_later_rule_sets(tmp_path: Path) -> None:
+    text = allowing("FrodoKEM-976", period=FROM_2030)
+    dossiers = [waived_until(day, "x.dated", "example-ministry") for day in ("2034-12-31", "2035-01-01")]
+    short, whole = [under(tmp_path, text, dossier, until="2035-01-01") for dossier in dossiers]
+    assert (rule(short, "x.dated").outcome, rule(whole, "x.dated").outcome) == ("fail", "waived")
+    assert any("Do not use after 2029-12-31" in condition.en for condition in short.conditions)
+    assert not any("Do not use after" in condition.en for condition in whole.conditions)
+    assert any("is waived by role:risk until 2035-01-01" in condition.en for condition in whole.conditions)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"artefact_sha256": "00" * 32}, "is for another file"),
+        ({"expires": "2026-11-24"}, "ended on 2026-11-24"),
+    ],
+)
+def test_a_waiver_that_excuses_nothing_is_named_with_the_reason(changes: dict[str, str], told: str) -> None:
+    dossier = waived_until("2030-01-01")
+    idle = replace(dossier, waivers=(replace(dossier.waivers[0], **changes),))
+    assert told in rule(judged(idle, "cnsa-2.0"), "cnsa2.val").why.en
+    both = replace(idle, waivers=(*idle.waivers, *dossier.waivers))
+    row = rule(judged(both, "cnsa-2.0"), "cnsa2.val")
+    assert row.outcome == "waived"
+    assert told not in row.why.en

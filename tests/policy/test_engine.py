@@ -27,6 +27,14 @@ from pqvalidate.policy.profile import ClaimStatus
 from tests.policy.shelf import NAMES, TODAY, bundle, certificate, judged, rule, signed_by_a, stored
 from tests.unit.evidence_factory import GOOD_CONTROLS, STEPS, make_evidence, subject
 
+WAIVER = f"""[[waivers]]
+policy = "cnsa-2.0"
+rule = "cnsa2.val"
+reason = "pilot"
+approver = "role:risk"
+expires = "2027-01-01"
+artefact_sha256 = "{"ab" * 32}"
+"""
 ASKED = [row.check for row in STEPS if row.reason is None]
 
 
@@ -206,8 +214,7 @@ def test_every_rule_names_its_source_and_speaks_both_languages() -> None:
 def test_the_file_of_a_buyer_is_read(tmp_path: Path) -> None:
     path = tmp_path / "dossier.toml"
     path.write_text(
-        'schema = "pqvalidate/dossier/1"\n[[waivers]]\npolicy = "cnsa-2.0"\nrule = "cnsa2.val"\nreason = "pilot"\n'
-        f'approver = "role:risk"\nexpires = "2027-01-01"\nartefact_sha256 = "{"ab" * 32}"\n'
+        'schema = "pqvalidate/dossier/1"\n' + WAIVER.replace('"pilot"', '"""\nA pilot,\nin three cities"""')
     )
     assert isinstance(read_buyers_file(path), BuyersFile)
     assert read_buyers_file(path).waivers[0].rule == "cnsa2.val"
@@ -220,6 +227,9 @@ def test_the_file_of_a_buyer_is_read(tmp_path: Path) -> None:
         ('[[claims]]\nclaim = "supply.sbom"\nstatus = "declared"\nby = "us"\nexpires = "2026-02-30"\n', "no day"),
         ('[[waiver]]\nrule = "x"\n', "unknown key 'waiver'"),
         ('waivers = [{ rule = "cnsa2.val" }]\n', "missing required field"),
+        (WAIVER.replace('"pilot"', '" "'), r"waivers\[0\].reason: has no visible character"),
+        (WAIVER.replace('"pilot"', r'"\u200b\t"'), r"waivers\[0\].reason: has no visible character"),
+        (WAIVER.replace('"role:risk"', r'"\u00a0"'), r"waivers\[0\].approver: has no visible character"),
     ],
 )
 def test_a_wrong_file_of_a_buyer_is_refused(tmp_path: Path, text: str, problem: str) -> None:

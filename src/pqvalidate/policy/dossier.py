@@ -13,7 +13,7 @@ from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.certificate.predicate import ExternalCertificate as SignedCertificate
 from pqvalidate.certificate.predicate import Results, Statement
 from pqvalidate.certificate.statement import results_of
-from pqvalidate.documents import Record, parse_toml, to_record
+from pqvalidate.documents import Record, is_unseen, parse_toml, to_record
 from pqvalidate.errors import InputError, UsageError
 from pqvalidate.evidence import Evidence, check_evidence
 from pqvalidate.policy.mechanisms import MECHANISMS, Primitive
@@ -212,7 +212,8 @@ def read_buyers_file(path: Path) -> BuyersFile:
     """Read what a buyer adds.
 
     Raises:
-        InputError: it is malformed, a day does not exist, or a claim is called validated, which only a tool can do.
+        InputError: it is malformed, a day does not exist, a waiver says nothing of why or by whom, or a claim is called
+            validated, which only a tool can do.
 
     """
     added = to_record(parse_toml(path, _WHAT), BuyersFile, path, "See docs/howto/write-a-profile for its fields")
@@ -220,6 +221,10 @@ def read_buyers_file(path: Path) -> BuyersFile:
         if claim.status == "validated":
             problem = "a buyer's word cannot make a claim validated"
             raise InputError(path, f"claims[{index}].status", problem, "Write declared or evidenced")
+    for index, waiver in enumerate(added.waivers):
+        for name, text in (("reason", waiver.reason), ("approver", waiver.approver)):
+            if all(is_unseen(character) or character.isspace() for character in text):
+                raise InputError(path, f"waivers[{index}].{name}", "has no visible character", "Say it in words")
     days = [
         *((f"external_certificates[{i}].{n}", d) for i, r in enumerate(added.external_certificates)
           for n, d in (("checked_at", r.checked_at), ("expires", r.expires))),

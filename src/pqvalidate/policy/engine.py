@@ -15,7 +15,7 @@ from pqvalidate.errors import UsageError
 from pqvalidate.policy import listing, proving
 from pqvalidate.policy.book import LoadedProfile
 from pqvalidate.policy.case import Case, Found, Outcome, in_force, say
-from pqvalidate.policy.dossier import Dossier, TestedFile
+from pqvalidate.policy.dossier import Dossier, TestedFile, Waiver
 from pqvalidate.policy.profile import (
     ChecksRule,
     ClaimRule,
@@ -121,7 +121,8 @@ def evaluate(loaded: LoadedProfile, dossier: Dossier, question: Question) -> Pol
     results = [_result(owner, rule, case) for owner, rule in loaded.rules]
     implied = {"default-deny": listing.unlisted(case), "not-judged": listing.unjudged(case)}
     results += [_of_the_profile(loaded, name, found) for name, found in implied.items() if found]
-    waived = tuple(_waive(row, loaded.profile.id, case) for row in results)
+    later = {rule.id: rule.since for _, rule in loaded.rules if rule.since and _is_later(rule.since, case)}
+    waived = tuple(_ended(_waive(row, loaded.profile.id, case), later.get(row.rule)) for row in results)
     decision, why = _decide(loaded, case, waived)
     conditions = tuple(dict.fromkeys(text for row in waived for text in row.conditions))
     signed = dossier.signed
@@ -162,8 +163,8 @@ def _result(owner: str, rule: Rule, case: Case) -> RuleResult:
     # A failure stays one on every day; what the tests showed was not shown before they were made.
     if isinstance(rule, ChecksRule | ModeRule) and found.outcome == "pass" and case.is_before_the_tests:
         found = proving.too_late(case)
-    if rule.since is not None and case.as_of < rule.since <= case.horizon:
-        found = _during_use(rule, rule.since, found)
+    if rule.since is not None and _is_later(rule.since, case):
+        found = _from(rule.since, found)
     return RuleResult(
         rule=rule.id, type=type_of(rule), profile=owner, level=rule.level, outcome=found.outcome, why=found.why,
         message=rule.message, source=rule.source, conditions=found.conditions,
@@ -197,20 +198,30 @@ def _not_in_force(rule: Rule) -> Found:
     return Found(outcome="not-applicable", why=say(f"in force: {period}", f"van kracht: {period}"))
 
 
-def _during_use(rule: Rule, since: str, found: Found) -> Found:
-    """Return the result of a rule that comes into force while the product is used, with its day, and what that ends."""
-    conditions = [say(f"From {since}: {text.en}", f"Vanaf {since}: {text.nl}") for text in found.conditions]
-    if rule.level == "mandatory" and found.outcome in {"fail", "insufficient-evidence"}:
-        last = date.fromisoformat(since) - timedelta(days=1)
-        en, nl = ("met", "voldaan") if found.outcome == "fail" else ("shown to be met", "aangetoond")
-        conditions.append(
-            say(
-                f"Do not use after {last}: rule {rule.id} is in force from {since} and is not {en}.",
-                f"Niet gebruiken na {last}: regel {rule.id} is van kracht vanaf {since} en is niet {nl}.",
-            )
-        )
-    why = say(f"from {since}: {found.why.en}", f"vanaf {since}: {found.why.nl}")
-    return Found(outcome=found.outcome, why=why, conditions=tuple(conditions))
+def _is_later(since: str, case: Case) -> bool:
+    """Return whether a rule that is in force from a day on comes into force while the product is used."""
+    return case.as_of < since <= case.horizon
+
+
+def _from(since: str, found: Found) -> Found:
+    """Return the result of a rule that comes into force during use, with its day before each sentence."""
+    return Found(
+        outcome=found.outcome, why=say(f"from {since}: {found.why.en}", f"vanaf {since}: {found.why.nl}"),
+        conditions=tuple(say(f"From {since}: {row.en}", f"Vanaf {since}: {row.nl}") for row in found.conditions),
+    )  # fmt: skip
+
+
+def _ended(row: RuleResult, since: str | None) -> RuleResult:
+    """Add until when the product may be used, where a mandatory rule comes into force later and is not met then."""
+    if since is None or row.level != "mandatory" or row.outcome not in {"fail", "insufficient-evidence"}:
+        return row
+    last = date.fromisoformat(since) - timedelta(days=1)
+    en, nl = ("met", "voldaan") if row.outcome == "fail" else ("shown to be met", "aangetoond")
+    until = say(
+        f"Do not use after {last}: rule {row.rule} is in force from {since} and is not {en}.",
+        f"Niet gebruiken na {last}: regel {row.rule} is van kracht vanaf {since} en is niet {nl}.",
+    )
+    return replace(row, conditions=(*row.conditions, until))
 
 
 def _of_the_profile(loaded: LoadedProfile, name: str, found: Found) -> RuleResult:
@@ -222,13 +233,16 @@ def _of_the_profile(loaded: LoadedProfile, name: str, found: Found) -> RuleResul
 
 
 def _waive(row: RuleResult, policy: str, case: Case) -> RuleResult:
-    """Set a rule aside where a waiver for these files names it; what a waiver excuses stays visible."""
+    """Set a rule aside where a waiver for these files names it and lasts to the end of use.
+
+    What a waiver excuses stays visible, and so does why a waiver that names the rule excuses nothing.
+    """
     if row.outcome not in {"fail", "insufficient-evidence"}:
         return row
-    mine = {file.sha256 for file in case.dossier.files}
-    for waiver in case.dossier.waivers:
-        named = (waiver.policy, waiver.rule) == (policy, row.rule) and waiver.artefact_sha256 in mine
-        if named and waiver.expires >= case.as_of:
+    named = [waiver for waiver in case.dossier.waivers if (waiver.policy, waiver.rule) == (policy, row.rule)]
+    idle = {waiver: _idle(waiver, case) for waiver in named}
+    for waiver in named:
+        if idle[waiver] is None:
             used = WaiverUsed(
                 instead_of="fail" if row.outcome == "fail" else "insufficient-evidence",
                 reason=waiver.reason, approver=waiver.approver, expires=waiver.expires,
@@ -238,7 +252,23 @@ def _waive(row: RuleResult, policy: str, case: Case) -> RuleResult:
                 f"Van regel {row.rule} is afgeweken door {waiver.approver} tot en met {waiver.expires}.",
             )
             return replace(row, outcome="waived", waiver=used, conditions=(*row.conditions, until))
-    return row
+    told = [row.why, *dict.fromkeys(text for text in idle.values() if text)]
+    return replace(row, why=say("; ".join(text.en for text in told), "; ".join(text.nl for text in told)))
+
+
+def _idle(waiver: Waiver, case: Case) -> Text | None:
+    """Return why a waiver of a rule excuses nothing; None if it excuses the rule to the end of use."""
+    who, last = waiver.approver, waiver.expires
+    if waiver.artefact_sha256 not in {file.sha256 for file in case.dossier.files}:
+        return say(f"the waiver by {who} is for another file", f"de afwijking door {who} is voor een ander bestand")
+    if last < case.as_of:
+        return say(f"the waiver by {who} ended on {last}", f"de afwijking door {who} eindigde op {last}")
+    if last < case.horizon:
+        return say(
+            f"the waiver by {who} ends on {last}, before the last day of use, {case.horizon}",
+            f"de afwijking door {who} eindigt op {last}, voor de laatste gebruiksdag, {case.horizon}",
+        )
+    return None
 
 
 def _decide(loaded: LoadedProfile, case: Case, results: Sequence[RuleResult]) -> tuple[Decision, Text]:
