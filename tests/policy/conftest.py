@@ -13,7 +13,7 @@ from tests.unit.evidence_factory import GOOD_CONTROLS, PRODUCT, make_evidence, s
 from tests.unit.evidence_factory import QUESTIONS as BASE_QUESTIONS
 from tests.unit.evidence_factory import STEPS as BASE_STEPS
 
-STEPS = (*BASE_STEPS, step("ml-kem/version", suite="naming"), step("ml-kem/ek-modulus"))
+STEPS = (*BASE_STEPS, step("ml-kem/version", suite="naming"), step("ml-kem/ek-modulus"), step("ml-kem/dk-length"))
 
 
 class Lab:

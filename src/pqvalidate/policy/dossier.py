@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from pqvalidate.algorithms import PARAMETER_SETS
 from pqvalidate.certificate.predicate import ExternalCertificate as SignedCertificate
-from pqvalidate.certificate.predicate import Results, Statement
+from pqvalidate.certificate.predicate import Predicate, Results, Statement
 from pqvalidate.certificate.statement import results_of
 from pqvalidate.documents import Record, is_unseen, parse_toml, to_record
 from pqvalidate.errors import InputError, UsageError
@@ -23,6 +23,8 @@ PRODUCT_FORMS = ("service", "protocol-endpoint")
 """Forms in which mechanisms are already composed; every other form is a component that its user composes."""
 
 FamilyName: TypeAlias = Literal["lattice", "code-based", "hash-based", "classical", "unknown"]
+_BY_ITS_SHAPE = frozenset({"operation-missing", "interface-has-no-length"})
+"""Reasons for not asking that lie in what the implementation takes, and not in how it was tested."""
 _WHAT = "a dossier file (TOML, schema pqvalidate/dossier/1)"
 
 
@@ -119,6 +121,8 @@ class Dossier(Record):
     claims: tuple[KnownClaim, ...] = ()
     external_certificates: tuple[ExternalCertificate, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    unaskable: tuple[str, ...] = ()
+    """Identifiers of the checks that no operation of the implementation can be asked."""
 
     @property
     def is_component(self) -> bool:
@@ -145,6 +149,11 @@ def from_evidence(evidence: Evidence, added: BuyersFile = NOTHING_ADDED) -> Doss
         results=results_of(evidence), facts_digest=evidence.facts_digest, seed=facts.plan.seed,
         tested_on=_utc_day(evidence.circumstances.finished), signed=None, claims=added.claims,
         external_certificates=added.external_certificates, waivers=added.waivers,
+        unaskable=tuple(
+            f"{step.parameter_set}/{step.check}"
+            for step, result in zip(facts.plan.steps, facts.results, strict=True)
+            if result.outcome == "not-applicable" and (result.reason or step.reason) in _BY_ITS_SHAPE
+        ),
     )  # fmt: skip
 
 
@@ -179,8 +188,18 @@ def from_statement(statement: Statement, *, checked: bool, added: BuyersFile = N
         signed=Signed(validator=body.validator.name, role=body.validator.role, checked=checked),
         claims=(*own, *added.claims),
         external_certificates=(*_carried(body.external_certificates), *added.external_certificates),
-        waivers=added.waivers,
+        waivers=added.waivers, unaskable=_unaskable(body),
     )  # fmt: skip
+
+
+def _unaskable(body: Predicate) -> tuple[str, ...]:
+    """Return the checks that a certificate says no operation can be asked, as the bundle behind it has them."""
+    first: dict[str, str] = {}
+    for row in body.scope.not_tested:  # of a check that lacks cases for two reasons, the first is that of the whole
+        first.setdefault(f"{row.parameter_set}/{row.check}", row.reason)
+    return tuple(
+        row.id for row in body.results.checks if row.outcome == "not-run" and first.get(row.id) in _BY_ITS_SHAPE
+    )
 
 
 def _carried(rows: Iterable[SignedCertificate]) -> tuple[ExternalCertificate, ...]:

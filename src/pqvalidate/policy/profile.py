@@ -87,9 +87,12 @@ class ModeRule(_Rule, tag="mode", kw_only=True):
 class ChecksRule(_Rule, tag="checks", kw_only=True):
     """Tests that must have been run on every permitted set of an algorithm, and must not have failed."""
 
+    # Of each pattern in ``checks`` one check must have passed. With ``every``, each check that the implementation can
+    # be asked must have run, and where its operations take none of what a pattern asks, the pattern is passed over.
     algorithm: Literal["ML-KEM", "ML-DSA", "Kyber", "Dilithium"]
     questions: tuple[Name, ...] = ()
     checks: tuple[Name, ...] = ()
+    every: bool = False
     min_executed: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import date as calendar
 from fnmatch import fnmatchcase
 
@@ -40,7 +40,12 @@ def checks(rule: ChecksRule, case: Case) -> Found:
         )  # fmt: skip
     parts = [_tested(rule, case, row.name) for row in rows]
     outcome = worst(parts)
-    return next(part for part in parts if part.outcome == outcome)
+    found = next(part for part in parts if part.outcome == outcome)
+    left = listed(row.name for row, part in zip(rows, parts, strict=True) if part.outcome == "not-applicable")
+    if outcome != "pass" or not left:
+        return found
+    en, nl = f"{found.why.en}; nothing of {left} can be asked", f"{found.why.nl}; van {left} is niets te vragen"
+    return Found(outcome=outcome, why=say(en, nl))
 
 
 def _tested(rule: ChecksRule, case: Case, name: str) -> Found:
@@ -53,8 +58,17 @@ def _tested(rule: ChecksRule, case: Case, name: str) -> Found:
     failed += [q for q in asked if answers[q] == "failed"]
     if failed:
         return Found(outcome="fail", why=say(f"{name} failed: {_few(failed)}", f"{name} faalde: {_few(failed)}"))
+    never = {c.check for c in looked if rule.every and f"{name}/{c.check}" in case.dossier.unaskable}
+    if rule.every and looked and not asked and not unasked and len(never) == len(looked):
+        return Found(
+            outcome="not-applicable",
+            why=say(f"no operation of {name} can be asked: {listed(rule.checks)}",
+                    f"aan geen bewerking van {name} is te vragen: {listed(rule.checks)}"),
+        )  # fmt: skip
     open_ = [q for q in asked if answers[q] != "answered"] + unasked
     open_ += [c.check for c in looked if c.outcome == "inconclusive"]
+    open_ += [c.check for c in looked if rule.every and c.outcome == "not-run" and c.check not in never]
+    open_ += [pattern for pattern in rule.checks if not _shown(pattern, looked, never)]
     executed = sum(check.passed for check in looked if check.outcome == "pass")
     if open_ or (rule.checks and executed < rule.min_executed) or not (asked or looked):
         missing = _few(open_) if open_ else f"{executed}/{rule.min_executed} {listed(rule.checks)}"
@@ -63,14 +77,22 @@ def _tested(rule: ChecksRule, case: Case, name: str) -> Found:
             why=say(f"{name} not answered: {missing}", f"{name} niet beantwoord: {missing}"),
         )
     number = len(asked) + len([c for c in looked if c.outcome == "pass"])
+    over = listed(pattern for pattern in rule.checks if not _shown(pattern, looked, ()))
     en, nl = (
         ("question or check", "vraag of controle") if number == 1 else ("questions and checks", "vragen en controles")
     )
+    more_en, more_nl = (f"; no operation takes: {over}", f"; geen bewerking neemt: {over}") if over else ("", "")
     return Found(
         outcome="pass",
-        why=say(f"passed for each permitted set: {number} {en}; none failed",
-                f"geslaagd voor elke toegestane parameterset: {number} {nl}; geen gefaald"),
+        why=say(f"passed for each permitted set: {number} {en}; none failed{more_en}",
+                f"geslaagd voor elke toegestane parameterset: {number} {nl}; geen gefaald{more_nl}"),
     )  # fmt: skip
+
+
+def _shown(pattern: str, looked: Sequence[CheckResult], never: Container[str]) -> bool:
+    """Return whether a check of a pattern has passed, or all of them are such as can never be asked."""
+    mine = [check for check in looked if fnmatchcase(check.check, pattern)]
+    return any(check.outcome == "pass" for check in mine) or (bool(mine) and all(c.check in never for c in mine))
 
 
 def _matches(rule: ChecksRule, check: CheckResult) -> bool:

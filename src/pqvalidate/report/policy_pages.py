@@ -49,7 +49,7 @@ def demand(rule: Rule) -> str:  # noqa: PLR0911  (one line for each of the eight
             return f"{rule.value} {rule.mode}"
         case ChecksRule():
             asked = [*(f"question {name}" for name in rule.questions), *(f"check {name}" for name in rule.checks)]
-            return f"{rule.algorithm}: {', '.join(asked)}"
+            return f"{rule.algorithm}: {', '.join(asked)}{' (each that can be asked)' if rule.every else ''}"
         case ClaimRule():
             values = f" of value {', '.join(str(value).lower() for value in rule.any_of)}" if rule.any_of else ""
             young = f", at most {rule.max_age_days} days old" if rule.max_age_days else ""
