@@ -22,12 +22,13 @@ from pqvalidate.certificate.overview import Page
 from pqvalidate.certificate.predicate import format_time, parse_time
 from pqvalidate.certificate.reading import read_unchecked
 from pqvalidate.certificate.signing import Signer
-from pqvalidate.claims.registry import REGISTRY
+from pqvalidate.claims.registry import REGISTRY, VALUE_KINDS
 from pqvalidate.documents import to_json
 from pqvalidate.errors import PqvalidateError, UsageError
 from pqvalidate.evidence import Evidence
-from pqvalidate.policy.book import LoadedProfile, load_profile
+from pqvalidate.policy.book import LoadedProfile, borrows_its_name, load_profile
 from pqvalidate.policy.case import say
+from pqvalidate.policy.claim_linting import never_met
 from pqvalidate.policy.dossier import (
     NOTHING_ADDED,
     BuyersFile,
@@ -36,7 +37,7 @@ from pqvalidate.policy.dossier import (
     from_statement,
     read_buyers_file,
 )
-from pqvalidate.policy.engine import PolicyVerdict, Question, evaluate
+from pqvalidate.policy.engine import PolicyVerdict, Question, evaluate, refuse_ended
 from pqvalidate.policy.linting import remarks
 from pqvalidate.policy.profile import is_day, type_of
 from pqvalidate.policy.svr import sign_verdict, verify_verdict
@@ -76,7 +77,7 @@ def question(given: argparse.Namespace, today: datetime) -> Question:
     """Return what is asked, from the flags of a verb; without --as-of, as of today.
 
     Raises:
-        UsageError: a date does not exist.
+        UsageError: a date does not exist, or the service life ends before the day of judgement.
 
     """
     as_of = getattr(given, "as_of", None) or today.date().isoformat()
@@ -84,6 +85,7 @@ def question(given: argparse.Namespace, today: datetime) -> Question:
     for flag, day in (("--as-of", as_of), ("--service-life-until", life)):
         if day is not None and (len(day) != len("2026-01-31") or not is_day(day)):
             raise UsageError(f"{flag} {day!r} is not a date; write it as YYYY-MM-DD")
+    refuse_ended(as_of, life)
     return Question(as_of=as_of, service_life_until=life, uses=tuple(getattr(given, "parameter_set", ())))
 
 
@@ -328,15 +330,19 @@ def planned_files(certificate: Path, profiles: dict[str, LoadedProfile | None]) 
     """Return where the verdicts of a certificate go, by policy: the signed statement and the whole verdict.
 
     Raises:
-        UsageError: one of the files exists, or the policy is as-claimed, whose outcome the certificate states itself.
+        UsageError: one of the files exists or would belong to two policies, or the policy is as-claimed, whose outcome
+            the certificate states itself.
 
     """
-    found = {}
+    found: dict[str, tuple[Path, Path]] = {}
     for name, profile in profiles.items():
         if profile is None:
             raise UsageError(f"the outcome under {name} is in the certificate itself; name another --policy")
         stem = f"{certificate.name.removesuffix(certificate.suffix)}.{profile.profile.id}"
         paths = certificate.with_name(f"{stem}.verdict.json"), certificate.with_name(f"{stem}.rules.json")
+        same = next((other for other, taken in found.items() if taken == paths), None)
+        if same:
+            raise UsageError(f"{same} and {name} are both called {profile.profile.id}; sign one of them at a time")
         for path in paths:
             if path.exists():
                 raise UsageError(f"{path} exists and is never overwritten; choose another --out")
@@ -385,6 +391,10 @@ def check_profile(path: str, today: str) -> str:
         f"  extends   {', '.join(base.id for base in profile.extends) or 'nothing'}",
         f"  rules     {', '.join(f'{number} {kind}' for kind, number in sorted(kinds.items()))}",
     ]
-    found = list(remarks(profile, rules, [check.name for check in all_checks()], today, list(REGISTRY)))
+    found = [
+        *remarks(profile, rules, [check.name for check in all_checks()], today, list(REGISTRY)),
+        *never_met(profile.rules, REGISTRY, {str(kind): words for kind, words in VALUE_KINDS.items()}),
+        *([f"{profile.id} is the name of a built-in profile with other content."] if borrows_its_name(loaded) else []),
+    ]
     lines += [f"  remark    {remark}" for remark in found] or ["  no remarks"]
-    return "\n".join(lines) + "\n"
+    return "".join(f"{printable(line)}\n" for line in lines)

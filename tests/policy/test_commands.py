@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pqvalidate.certificate.reading import read_unchecked
-from pqvalidate.policy.book import BUILT_IN, load_profile
+from pqvalidate.policy.book import BUILT_IN, load_profile, profile_path
 from pqvalidate.report.policy_pages import reference
 from tests.cli.command import document, pqvalidate, succeeded
 from tests.house_rules.tree import ROOT
 from tests.policy.conftest import Lab
 from tests.policy.shelf import BUNDLES
 from tests.policy.test_engine import WAIVER
+from tests.policy.test_profiles import COMMON, GOOD, written
 
 
 @pytest.fixture
@@ -228,6 +230,64 @@ def test_certify_says_where_the_verdicts_are_and_overwrites_nothing(lab: Lab) ->
     succeeded(*words, "--policy", "uk-ncsc", code=2)
     succeeded(*words, "--policy", "as-claimed", code=2)
     assert not other.exists()
+
+
+def test_certify_refuses_what_no_verdict_can_say_before_it_writes_anything(lab: Lab, tmp_path: Path) -> None:
+    built_in = profile_path("uk-ncsc").read_text("utf-8")
+    own, other = tmp_path / "own.toml", tmp_path / "other.toml"
+    own.write_text(built_in.replace('"uk-ncsc"', '"ours"', 1), encoding="utf-8")
+    other.write_text(own.read_text("utf-8") + "\n", encoding="utf-8")
+    out = tmp_path / "out" / "cert.json"
+    out.parent.mkdir()
+    words = ("certify", lab.bundle, "--key", lab.key, "--out", out, "--policy", own)
+    assert "the service life ends" in succeeded(*words, "--service-life-until", "2020-01-01", code=2).stderr
+    assert "are both called ours" in succeeded(*words, "--policy", other, code=2).stderr
+    assert list(out.parent.iterdir()) == []
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    succeeded(*words, "--policy", "uk-ncsc", "--service-life-until", tomorrow.isoformat())
+    assert len(list(out.parent.iterdir())) == 5
+
+
+CLAIM_RULES = f"""
+[[rules]]
+id = "x.status"
+type = "claim"
+claim = "origin.hqCountry"
+min_status = "STATUS"
+any_of = [VALUES]
+{COMMON}"""
+
+
+@pytest.mark.parametrize(
+    ("status", "values", "remarks"),
+    [
+        ("evidenced", '"NL", "BE"', []),
+        ("validated", '"NL"', ["x.status is never met: origin.hqCountry can be evidenced at most"]),
+        ("declared", "1", ["x.status asks for 1: the value of origin.hqCountry is a list of country codes"]),
+        ("declared", '"NL", "Belgium", true', ["x.status asks for 'Belgium', true: the value of"]),
+    ],
+)
+def test_the_linter_remarks_on_claims_that_cannot_be(
+    tmp_path: Path, status: str, values: str, remarks: list[str]
+) -> None:
+    path = written(tmp_path, GOOD + CLAIM_RULES.replace("STATUS", status).replace("VALUES", values))
+    said = succeeded("profile-check", path).stdout
+    found = [line for line in said.splitlines() if "x.status" in line]
+    assert len(found) == len(remarks)
+    assert all(remark in line for line, remark in zip(found, remarks, strict=True))
+
+
+def test_the_linter_remarks_on_a_borrowed_name_and_writes_out_what_cannot_be_seen(tmp_path: Path) -> None:
+    remark = "uk-ncsc is the name of a built-in profile with other content."
+    text = profile_path("uk-ncsc").read_text("utf-8")
+    same = written(tmp_path, text, "same.toml")
+    assert remark not in succeeded("profile-check", "uk-ncsc").stdout
+    assert remark not in succeeded("profile-check", same).stdout
+    assert remark in succeeded("profile-check", written(tmp_path, text + "\n", "other.toml")).stdout
+    assert remark not in succeeded("profile-check", written(tmp_path, GOOD)).stdout
+    turned = succeeded("profile-check", written(tmp_path, GOOD.replace('en = "Example"', r'en = "a\u202eb\u001b[31m"')))
+    assert r"(draft): a\u202eb\x1b[31m" in turned.stdout
+    assert not {"\u202e", "\x1b"} & set(turned.stdout)
 
 
 def test_the_linter_names_digest_and_remarks_and_refuses_mistakes(tmp_path: Path) -> None:

@@ -87,6 +87,12 @@ def read_profile(path: Path, generation: int = 0) -> LoadedProfile:
     return loaded
 
 
+def borrows_its_name(loaded: LoadedProfile) -> bool:
+    """Return whether a profile has the identifier of a built-in one and other content."""
+    own = loaded.profile.id
+    return own in BUILT_IN and loaded.sha256 != hashlib.sha256(read_bytes(profile_path(own), _WHAT)).hexdigest()
+
+
 def _base_path(path: Path, base: Base, place: str) -> Path:
     beside = path.with_name(f"{base.id}.toml")
     if beside.is_file():

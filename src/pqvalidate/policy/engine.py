@@ -141,6 +141,17 @@ def evaluate(loaded: LoadedProfile, dossier: Dossier, question: Question) -> Pol
     )  # fmt: skip
 
 
+def refuse_ended(as_of: str, service_life_until: str | None) -> None:
+    """Refuse a question about a service life that is over.
+
+    Raises:
+        UsageError: it ends before the day of judgement.
+
+    """
+    if service_life_until is not None and service_life_until < as_of:
+        raise UsageError(f"the service life ends on {service_life_until}, before the day of judgement, {as_of}")
+
+
 def _case(loaded: LoadedProfile, dossier: Dossier, question: Question) -> Case:
     claimed = [row.name for row in dossier.offered]
     for name in question.uses:
@@ -149,8 +160,7 @@ def _case(loaded: LoadedProfile, dossier: Dossier, question: Question) -> Case:
                 f"{name} is not claimed{nearest(name, claimed)}; the product claims {', '.join(claimed) or 'nothing'}"
             )
     end = question.service_life_until
-    if end is not None and end < question.as_of:
-        raise UsageError(f"the service life ends on {end}, before the day of judgement, {question.as_of}")
+    refuse_ended(question.as_of, end)
     return Case(
         dossier=dossier,
         rules=tuple(rule for _, rule in loaded.rules if in_force(rule, question.as_of, end or question.as_of)),
