@@ -290,6 +290,8 @@ def _decide(loaded: LoadedProfile, case: Case, results: Sequence[RuleResult]) ->
     if must["fail"]:
         names = ", ".join(must["fail"])
         return "does-not-conform", say(f"not met: {names}", f"niet voldaan: {names}")
+    if case.is_before_the_tests:
+        return "undecided", proving.too_late(case).why
     if must["insufficient-evidence"]:
         names = ", ".join(must["insufficient-evidence"])
         return "undecided", say(f"not shown: {names}", f"niet aangetoond: {names}")
@@ -315,7 +317,7 @@ def _cannot_decide(loaded: LoadedProfile, case: Case) -> Text | None:
     if case.as_of < effective.since or (effective.until is not None and case.as_of > effective.until):
         period = f"{effective.since} - {effective.until or '...'}"
         return say(f"the profile is in force {period}", f"het profiel is van kracht {period}")
-    return proving.too_late(case).why if case.is_before_the_tests else None
+    return None
 
 
 def _sets(case: Case) -> tuple[SetDecision, ...]:
