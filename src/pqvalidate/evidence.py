@@ -218,6 +218,11 @@ class Tally(Record):
         return self.passed + self.failed + self.errors + self.unasked
 
 
+def was_cut_off(result: StepResult) -> bool:
+    """Return whether cases that were planned for this depth have not been asked, so that the step shows nothing."""
+    return result.reason == "not-at-this-depth" and result.not_run > 0
+
+
 def was_stopped(results: Iterable[StepResult]) -> bool:
     """Return whether a flag of the operator ended a run before everything was asked, so that it can go on."""
     return any(result.not_run and result.why.startswith(STOPPED) for result in results)

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from pqvalidate.documents import Record
 from pqvalidate.errors import UsageError
-from pqvalidate.evidence import Evidence, Facts, Question, StepResult, check_evidence
+from pqvalidate.evidence import Evidence, Facts, Question, StepResult, check_evidence, was_cut_off
 from pqvalidate.questions import TIMING, no_leak_detected, not_timed
 
 Decision: TypeAlias = Literal["conforms", "does-not-conform", "undecided"]
@@ -73,7 +73,7 @@ def _conformance(facts: Facts, parameter_set: str) -> ClaimVerdict:
     broken = [name for name, (_, result) in results.items() if result.outcome == "error"]
     if broken:
         return ClaimVerdict(claim=claim, verdict="inconclusive", why=f"our own error in {', '.join(broken)}")
-    cut_off = [name for name, (_, result) in results.items() if _cut_off(result)]
+    cut_off = [name for name, (_, result) in results.items() if was_cut_off(result)]
     if cut_off:
         return ClaimVerdict(claim=claim, verdict="inconclusive", why=f"planned and not finished: {', '.join(cut_off)}")
     questions = [q for q in facts.plan.questions if q.parameter_set == parameter_set and q.id != TIMING]
@@ -102,7 +102,7 @@ def _timing(facts: Facts, parameter_set: str) -> ClaimVerdict:
     failed = {name: severity for name, (severity, found) in results.items() if found.outcome == "fail"}
     if grave := [name for name, severity in failed.items() if severity != "advisory"]:
         return ClaimVerdict(claim=claim, verdict="refuted", why=f"a leak was detected: {', '.join(grave)}")
-    broken = [name for name, (_, result) in results.items() if result.outcome == "error" or _cut_off(result)]
+    broken = [name for name, (_, result) in results.items() if result.outcome == "error" or was_cut_off(result)]
     if broken or failed:
         why = f"no answer from {', '.join(broken)}" if broken else f"somebody must look at: {', '.join(failed)}"
         return ClaimVerdict(claim=claim, verdict="inconclusive", why=why)
@@ -130,8 +130,3 @@ def _results(facts: Facts, parameter_set: str, *, on_timing: bool) -> dict[str, 
 
 def _answered(question: Question, results: dict[str, tuple[str, StepResult]]) -> bool:
     return any(name in results and results[name][1].outcome == "pass" for name in question.checks)
-
-
-def _cut_off(result: StepResult) -> bool:
-    """Return whether cases that were planned for this depth have not been asked, so that the step shows nothing."""
-    return result.reason == "not-at-this-depth" and result.not_run > 0

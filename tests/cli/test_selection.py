@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,10 @@ def test_what_was_stopped_after_every_question_had_an_answer_is_undecided_all_th
     steps = zip(evidence.facts.plan.steps, evidence.facts.results, strict=True)
     cut = [step.check for step, result in steps if result.reason == "not-at-this-depth" and result.not_run]
     assert cut == ["ml-kem/campaign"]
+    judged = document(pqvalidate("judge", tmp_path / "b", "--policy", "pqc-behaviour", "--format", "json"))
+    rules = [row for row in judged["policy_verdict"]["rules"] if "ml-kem/campaign" in json.dumps(row)]
+    assert judged["policy_verdict"]["decision"] == "undecided"
+    assert "insufficient-evidence" in {row["outcome"] for row in rules}
     assert not questions.intersection(cut)
     assert "ml-kem/campaign" in done.stdout
 

@@ -46,7 +46,7 @@ from pqvalidate.certificate.predicate import (
     plain_tree,
 )
 from pqvalidate.errors import UsageError
-from pqvalidate.evidence import Evidence, Facts, Question, Step, StepResult
+from pqvalidate.evidence import Evidence, Facts, Question, Step, StepResult, was_cut_off
 from pqvalidate.verdict import timing_claims
 
 _OUTCOMES: dict[str, Outcome] = {"pass": "pass", "fail": "fail", "error": "inconclusive", "not-applicable": "not-run"}
@@ -300,7 +300,7 @@ def _check(step: Step, result: StepResult) -> CheckResult:
         errors=result.errors,
         faults=result.faults,
         not_run=result.not_run - unasked,
-        outcome=_OUTCOMES[result.outcome],
+        outcome="inconclusive" if was_cut_off(result) else _OUTCOMES[result.outcome],
         cases_digest=Digest(sha256=result.cases_digest) if result.cases_digest else None,
     )
 
