@@ -17,8 +17,9 @@ _SECOND = """
 A failed check is shown as a finding if a second method has confirmed it: the library was called directly, in a fresh
 process without pqvalidate (`examples/first_catalogue/direct.py`), and did the same again; and libraries by others,
 called in the same way with the same input, did what is expected. A library that cannot be called directly, other than
-by pqvalidate, is judged by the others alone, and that is said. Several checks can show one and the same cause; what a
-check finds in several parameter sets is shown once, with one case.
+by pqvalidate, is judged by the others alone, and that is said. One in another language is reached both times through
+its program in `examples/harnesses`, the second time without pqvalidate; where that breaks, nobody is accused. Several
+checks can show one and the same cause; what a check finds in several parameter sets is shown once, with one case.
 
 Inputs and values are shortened here; {file} has them whole. The file is one of published test vectors: private keys in
 it are those of published tests, or were derived from the seed of this run; they protect nothing and must not be used.

@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from pqvalidate.documents import Record
 from pqvalidate.evidence import CaseRecord
 
@@ -67,6 +69,9 @@ class Second(Record):
     request: dict[str, Any] = {}
 
 
+_IN_BETWEEN = "it broke in a harness program, which may itself be to blame; somebody has to look"
+
+
 def again(
     case: CaseRecord, check: str, parameter_set: str, accused: Who | None, label: str, *, advisory: bool = False
 ) -> Second:  # fmt: skip
@@ -94,7 +99,11 @@ def again(
         return _made_signature(case, request, others)
     own = ask_somehow(accused, request) if accused else {"unable": "it cannot be called directly"}
     replies = {who: ask_somehow(who, request) for who in others}
-    return weighed(case, op, own, replies, label, request, advisory=advisory)
+    found = weighed(case, op, own, replies, label, request, advisory=advisory)
+    if isinstance(accused, tuple) and found.standing == "confirmed" and "error" in own:
+        # A program of ours stands before the library both times, and what broke may be that.
+        return replace(found, standing="not-confirmed", why=_IN_BETWEEN)
+    return found
 
 
 def family(parameter_set: str) -> str:

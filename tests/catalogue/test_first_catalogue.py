@@ -237,6 +237,29 @@ def test_a_planted_false_accusation_is_not_confirmed() -> None:
     assert "called directly, the library does not do what the case records" in found.why
 
 
+BREAKS = """
+import json, sys
+for line in sys.stdin:
+    call = json.loads(line)
+    print(json.dumps({"id": call["id"], ANSWER}), flush=True)
+"""
+
+
+@pytest.mark.parametrize(("answer", "fault", "standing"), [
+    ('"error": "RangeError: Maximum call stack size exceeded"', "exception", "not-confirmed"),
+    ('"ok": {"k": "cd" * 32}', "", "confirmed"),
+])  # fmt: skip
+def test_what_breaks_in_a_harness_program_accuses_nobody_and_a_wrong_value_does(
+    tmp_path: Path, answer: str, fault: str, standing: str
+) -> None:  # fmt: skip
+    program = tmp_path / "harness.py"
+    program.write_text(BREAKS.replace("ANSWER", answer), encoding="utf-8")
+    case = replace(decapsulation(**{"observed.k": "cd" * 32}), fault=fault)
+    found = again(case, "ml-kem/implicit-rejection", SET, (sys.executable, str(program)), "mine")
+    assert found.standing == standing, found.why
+    assert ("harness program" in found.why) is bool(fault)
+
+
 def test_direct_calls_load_nothing_of_pqvalidate() -> None:
     run = f"import runpy, sys; sys.argv = ['x']; runpy.run_path({str(second_method.DIRECT)!r})"
     code = f"{run}; print([name for name in sys.modules if name.startswith('pqvalidate')])"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples.attached import HARNESSES, build, keeps_to_the_protocol, outcomes, quick_report
+from tests.examples.attached import HARNESSES, build, keeps_to_the_protocol, outcomes, quick_report, takes_long_inputs
 
 KEM = ("ML-KEM-512", "ML-KEM-768", "ML-KEM-1024")
 KYBER = ("Kyber-512", "Kyber-768", "Kyber-1024")
@@ -50,6 +50,7 @@ def test_a_vendor_fails_exactly_the_checks_that_were_verified_by_hand(name: str,
     manifest = HARNESSES / name / f"{name}.toml"
     if name != "liboqs":  # a C library; all others are programs
         keeps_to_the_protocol(manifest)
+        takes_long_inputs(manifest)
     report = quick_report(manifest, tmp_path / "evidence")
     assert outcomes(report, "fail") == KNOWN.get(name, set())
     assert outcomes(report, "error") == set()

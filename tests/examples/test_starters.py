@@ -9,7 +9,7 @@ import pytest
 from pqvalidate.manifest import read_manifest
 from pqvalidate.starter import LANGUAGES, make_starter
 from tests.cli.command import pqvalidate, succeeded
-from tests.examples.attached import HARNESSES, build, keeps_to_the_protocol, outcomes, quick_report
+from tests.examples.attached import HARNESSES, build, keeps_to_the_protocol, outcomes, quick_report, takes_long_inputs
 from tests.examples.test_harnesses import KNOWN
 
 TEMPLATES = Path(__file__).parents[2] / "src" / "pqvalidate" / "templates"
@@ -34,6 +34,7 @@ def test_a_starter_builds_and_conforms_as_it_is(language: str, tmp_path: Path) -
         build(folder)
     if language != "python":
         keeps_to_the_protocol(folder / "my-product.toml")
+        takes_long_inputs(folder / "my-product.toml")
     report = quick_report(folder / "my-product.toml", tmp_path / "evidence")
     assert outcomes(report, "fail") == (KNOWN["pqclean"] if language == "c" else set())
     assert len(outcomes(report, "pass")) >= 15
