@@ -21,9 +21,12 @@ by pqvalidate, is judged by the others alone, and that is said. One in another l
 its program in `examples/harnesses`, the second time without pqvalidate; where that breaks, nobody is accused. Several
 checks can show one and the same cause; what a check finds in several parameter sets is shown once, with one case.
 
-Inputs and values are shortened here; {file} has them whole. The file is one of published test vectors: private keys in
-it are those of published tests, or were derived from the seed of this run; they protect nothing and must not be used.
+Inputs and values are shortened here; {file} has them whole, but for messages of megabytes. The file is one of published
+test vectors: private keys in it are those of published tests, or were derived from the seed of this run; they protect
+nothing and must not be used.
 """
+_LONGEST = 1 << 18
+"""Digits of a value in the file; a message of 10 MiB is made again by its reproducer, and is no use to a reader."""
 _OPEN = """
 Not failures: the standard leaves these points open, or the documentation of the implementation leaves the check to its
 caller. A direct call did the same again where a name stands; in brackets are those of which no direct call showed it.
@@ -87,8 +90,11 @@ def whole(rows: Sequence[Finding]) -> Whole:
     again = "those of values" if first.request.get("in") == given else first.request.get("in", {})
     second = msgspec.structs.replace(first, request={**first.request, "in": again} if first.request else {})
     standing = "confirmed" if rows[0].confirmed else "not confirmed"
+    values = {name: value if len(value) <= _LONGEST else shortened(value) for name, value in rows[0].values.items()}
+    if values != rows[0].values and second.request:  # the second look's copy is as long
+        second = msgspec.structs.replace(second, request={**second.request, "in": "those of values"})
     return Whole(
-        finding=msgspec.structs.replace(rows[0], seconds=(second,)),
+        finding=msgspec.structs.replace(rows[0], seconds=(second,), values=values),
         status=f"{standing}, advisory" if rows[0].advisory else standing,
         failed_by_parameter_set={row.parameter_set: row.failed for row in rows},
     )

@@ -260,6 +260,10 @@ def _how(made: Made) -> Iterator[str]:
     campaign = made.campaign
     words = [f"DEPTH={campaign.depth}", *([f"CASES={campaign.cases}"] if campaign.cases else [])]
     words += [f"SETS={shlex.quote(' '.join(campaign.parameter_sets))}"] if campaign.parameter_sets else []
+    others = " ".join(f"{name}={cases}" for name, cases in campaign.cases_of.items())
+    words += [f"CASES_OF={shlex.quote(others)}"] if others else []
+    out = " ".join(row.label for row in made.absent if "--leave-out" in row.why)
+    words += [f"LEAVE_OUT={shlex.quote(out)}"] if out else []
     digest = hashlib.sha256(canonical(campaign)).hexdigest()[:16]
     yield "## How to make it again\n"
     yield (
