@@ -30,6 +30,14 @@ def openssl(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def examined(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of a run, whose cases `judge` counts again under a single policy."""
+    folder = tmp_path_factory.mktemp("examined") / "openssl"
+    succeeded("run", "openssl", "--depth", "quick", "--seed", "5eed", "--out", folder)
+    return folder
+
+
 def test_several_policies_come_out_as_a_matrix_and_the_worst_decides(openssl: Path) -> None:
     done = succeeded("judge", openssl, "--policy", "as-claimed", "--policy", "uk-ncsc", "--policy", "cnsa-2.0", code=3)
     lines = done.stdout.splitlines()
@@ -76,8 +84,8 @@ def test_what_cannot_be_asked_ends_with_2_and_says_why(openssl: Path, words: lis
     assert done.stdout == ""
 
 
-def test_json_of_one_policy_is_the_run_report_with_the_verdict_beside_it(openssl: Path) -> None:
-    whole = document(succeeded("judge", openssl, "--policy", "cnsa-2.0", "--format", "json", code=3))
+def test_json_of_one_policy_is_the_run_report_with_the_verdict_beside_it(examined: Path) -> None:
+    whole = document(succeeded("judge", examined, "--policy", "cnsa-2.0", "--format", "json", code=3))
     assert (whole["schema"], whole["policy"], whole["decision"]) == ("pqvalidate/run-report/1", "cnsa-2.0", "undecided")
     assert whole["policy_verdict"]["policy"]["sha256"] == load_profile("cnsa-2.0").sha256
     assert whole["policy_verdict"]["decision"] == "undecided"
@@ -100,9 +108,9 @@ def test_a_page_is_there_in_dutch_and_in_markdown(openssl: Path) -> None:
     assert "| `uk-ncsc` | **conforms** |" in markdown
 
 
-def test_as_claimed_alone_is_what_it_was(openssl: Path) -> None:
-    default = succeeded("judge", openssl, "--format", "json").stdout
-    assert succeeded("judge", openssl, "--policy", "as-claimed", "--format", "json").stdout == default
+def test_as_claimed_alone_is_what_it_was(examined: Path) -> None:
+    default = succeeded("judge", examined, "--format", "json").stdout
+    assert succeeded("judge", examined, "--policy", "as-claimed", "--format", "json").stdout == default
     assert "policy_verdict" not in json.loads(default)
 
 
@@ -143,19 +151,19 @@ def test_a_waiver_in_a_dossier_is_applied(openssl: Path, tmp_path: Path) -> None
     succeeded("judge", openssl, "--policy", "cnsa-2.0", "--dossier", dossier, code=4)
 
 
-def test_a_waiver_that_cannot_work_is_told(openssl: Path, tmp_path: Path) -> None:
+def test_a_waiver_that_cannot_work_is_told(examined: Path, tmp_path: Path) -> None:
     dossier = tmp_path / "dossier.toml"
     text = f'schema = "pqvalidate/dossier/1"\n{WAIVER}'
     words = ("--dossier", dossier)
     dossier.write_text(text.replace("cnsa2.val", "cnsa2.vla"))
-    refused = succeeded("judge", openssl, "--policy", "cnsa-2.0", *words, code=4)
+    refused = succeeded("judge", examined, "--policy", "cnsa-2.0", *words, code=4)
     assert "waivers[0].rule: cnsa-2.0 has no rule 'cnsa2.vla' (nearest: cnsa2.val)" in refused.stderr
-    told = succeeded("judge", openssl, "--policy", "uk-ncsc", "--format", "json", *words)
+    told = succeeded("judge", examined, "--policy", "uk-ncsc", "--format", "json", *words)
     assert "waivers[0] has no effect here: the policy 'cnsa-2.0' is not among those judged" in told.stderr
     assert json.loads(told.stdout)["decision"] == "conforms"
     for rule in ("cnsa2.val", "default-deny", "nist.227.RS1"):
         dossier.write_text(text.replace("cnsa2.val", rule))
-        assert succeeded("judge", openssl, "--policy", "cnsa-2.0", *words, code=3).stderr == ""
+        assert succeeded("judge", examined, "--policy", "cnsa-2.0", *words, code=3).stderr == ""
 
 
 def test_a_certificate_is_judged_and_its_signatures_are_checked_only_with_a_trust_file(lab: Lab) -> None:

@@ -157,7 +157,7 @@ def test_fail_fast_does_not_stop_at_an_advisory_miss(subject: Subject) -> None:
 def test_a_spent_budget_ends_in_order(planned: Planned, subject: Subject) -> None:
     evidence, _ = run(Oracle(), planned, subject, None, budget=Budget(seconds=1e-9))
     assert check_evidence(evidence) is None
-    assert evidence.status == "complete"
+    assert evidence.status == "interrupted"
     assert "not-at-this-depth" in {result.reason for result in evidence.facts.results}
     assert judge(evidence).decision == "undecided"
 
