@@ -1,18 +1,19 @@
 """Many cases in flight: scripts are resumed in step, their calls travel together, their computations make one batch.
 
-Cases run in lanes. While the implementation answers the calls of one lane, the scripts of the others are resumed
-and the oracle computes for them, so two processors work at once. The order of the calls depends on the cases alone,
-never on time.
+Cases run in lanes. While the implementation answers the calls of one lane, the scripts of the others are resumed, a few
+at a time between two looks for replies, and the oracle computes for them in another thread, so two processors work at
+once. The order of the calls depends on the cases alone, never on time.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections import defaultdict, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from functools import partial
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from pqvalidate.adapters.interface import Call, Fault, Ok, Reply, Unasked
 from pqvalidate.evidence import CaseRecord
@@ -20,9 +21,13 @@ from pqvalidate.planner import Task
 from pqvalidate.suites import CaseResult, Compute, Script
 
 _LANES = 4
+_RESTING = 2
+"""So many lanes rest after their replies have come while others are asked, so that there is time to look at them."""
 CASES_PER_LANE = 128
 QUICK_CASES_PER_LANE = 512
 """For implementations whose calls are quick: between two lanes theirs would wait for us."""
+_AT_A_TIME = 32
+"""So many scripts are resumed between two looks for replies: less than a millisecond of work, as a rule."""
 
 
 class Asked(Protocol):
@@ -45,20 +50,28 @@ def carry_out(
     After ``most_losses`` cases that each cost a process, the rest has no record.
     """
     waiting = iter(cases)
-    lanes: list[_Lane] = []
+    ready, resting = deque[_Lane](), deque[_Lane]()
     lost = 0
+
+    def think() -> bool:
+        return any(lane.think() for lane in (*resting, *ready))
+
     with ThreadPoolExecutor(1, thread_name_prefix="oracle") as executor:
         while True:
-            while lost < most_losses and len(lanes) < _LANES and (chosen := list(islice(waiting, size))):
-                lanes.append(_Lane(task, chosen, executor))
+            while lost < most_losses and len(ready) + len(resting) < _LANES and (chosen := list(islice(waiting, size))):
+                ready.append(_Lane(task, chosen, executor))
+            rested = len(resting) > _RESTING or not ready
+            lanes = resting if rested else ready
             if not lanes:
                 return
-            lane = lanes.pop(0)
-            if lane.waits() and lost < most_losses:
-                lost += lane.step(iut, most_losses - lost)
-                lanes.append(lane)
-            else:
+            lane = lanes.popleft()
+            if not lane.waits() or lost >= most_losses:
                 yield lane.records()
+            elif rested:
+                ready.append(lane)
+            else:
+                lost += lane.step(iut, most_losses - lost, think)
+                resting.append(lane)
 
 
 def window(iut: Asked, task: Task, cases: Iterable[Any], most_losses: int) -> list[CaseRecord]:
@@ -70,6 +83,19 @@ def _costly(reply: Reply) -> bool:
     return isinstance(reply, Fault) and reply.kind != "exception"
 
 
+def _ask(
+    iut: Asked, calls: Sequence[Call], most_losses: int, meanwhile: Callable[[], bool]
+) -> list[Reply]:  # fmt: skip
+    """Ask; an implementation for whose replies one has to wait has the waiting filled with work."""
+    filled = getattr(iut, "waiting_filled", nullcontext)
+    with filled(meanwhile):
+        return iut.ask(calls, most_losses)
+
+
+_Thinking: TypeAlias = Iterator[Future[Any] | None]
+"""Work of a lane in small steps; between two of them it may wait for a computation."""
+
+
 class _Lane:
     """Cases that advance together."""
 
@@ -77,7 +103,8 @@ class _Lane:
         self.task, self.cases, self.executor = task, cases, executor
         self.finished: dict[str, CaseRecord] = {}
         self.active: list[tuple[Any, Script, Sequence[Any]]] = []
-        self.thinking = executor.submit(self._begin)
+        self.thinking = self._begin()
+        self.computing: Future[Any] | None = None
 
     def records(self) -> list[CaseRecord]:
         """Return the records of the cases that have ended, in the order of the cases."""
@@ -85,30 +112,45 @@ class _Lane:
 
     def waits(self) -> bool:
         """Return, once nothing is left to compute, whether a script waits for replies."""
-        self.thinking.result()
+        while self.think() or self.computing:
+            if self.computing:
+                wait([self.computing])
         return bool(self.active)
 
-    def step(self, iut: Asked, losses_left: int) -> int:
+    def think(self) -> bool:
+        """Resume a few scripts; return whether there was anything to do, now and in this thread."""
+        if self.computing and not self.computing.done():
+            return False
+        try:
+            self.computing = next(self.thinking)
+        except StopIteration:
+            self.computing = None
+            return False
+        return True
+
+    def step(self, iut: Asked, losses_left: int, meanwhile: Callable[[], bool]) -> int:
         """Have all calls made that the scripts wait for; return how many processes it cost."""
         calls = [call for _, _, wanted in self.active for call in wanted]
-        received = iut.ask(calls, losses_left) if calls else []
-        self.thinking = self.executor.submit(self._answer, received)
+        received = _ask(iut, calls, losses_left, meanwhile) if calls else []
+        self.thinking = self._answer(received)
         return sum(_costly(reply) for reply in received if type(reply) is not Ok)
 
-    def _begin(self) -> None:
+    def _begin(self) -> _Thinking:
         """Start every script, and go on until each of them waits for calls or has ended."""
         begin, asking = self.task.check.script, self.task.asking
-        for case in self.cases:
+        for number, case in enumerate(self.cases, 1):
             script = begin(case, asking)
             self._advance(case, script, script.send, None)
-        self._compute()
+            if not number % _AT_A_TIME:
+                yield None
+        yield from self._compute()
 
-    def _answer(self, received: Sequence[Reply]) -> None:
+    def _answer(self, received: Sequence[Reply]) -> _Thinking:
         """Resume every script with its replies, and go on until each of them waits for calls or has ended."""
         wanted, self.active = self.active, []
         some_unasked = any(isinstance(reply, Unasked) for reply in received if type(reply) is not Ok)
         begin = 0
-        for case, script, calls in wanted:
+        for number, (case, script, calls) in enumerate(wanted, 1):
             end = begin + len(calls)
             mine = list(received[begin:end])
             begin = end
@@ -120,18 +162,24 @@ class _Lane:
                 self.finished[case.id] = self._not_asked(case, not_asked, mine)
             elif len(mine) == len(calls):  # else given up before this case was asked in full: it has no record
                 self._advance(case, script, script.send, mine)
-        self._compute()
+            if not number % _AT_A_TIME:
+                yield None
+        yield from self._compute()
 
-    def _compute(self) -> None:
-        """Make computations until no script waits for one."""
+    def _compute(self) -> _Thinking:
+        """Have computations made until no script waits for one."""
         while wanted := [items for _, _, items in self.active if items and isinstance(items[0], Compute)]:
-            values = _computed(wanted)
+            computing = self.executor.submit(_computed, wanted)
+            yield computing
+            values = computing.result()
             waiting, self.active = self.active, []
-            for case, script, items in waiting:
+            for number, (case, script, items) in enumerate(waiting, 1):
                 if id(items) in values:
                     self._advance(case, script, partial(_resume, script), values[id(items)])
                 else:
                     self.active.append((case, script, items))
+                if not number % _AT_A_TIME:
+                    yield None
 
     def _advance(self, case: Any, script: Script, resume: Callable[[Any], Sequence[Any]], value: Any) -> None:  # noqa: ANN401
         """Resume one script; it either asks again or ends in a record."""

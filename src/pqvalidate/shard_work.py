@@ -6,6 +6,7 @@ the order names, makes sure that it is the one that was planned for, and returns
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import threading
 from collections import Counter, deque
@@ -83,7 +84,7 @@ def carry(iut: Asked, task: Task, lo: int, hi: int) -> Generator[int, None, Answ
     letters, kept, seen = [UNRECORDED] * (hi - lo), list[CaseRecord](), Counter[str]()
     faults = lost = done = 0
     size = QUICK_CASES_PER_LANE if getattr(iut, "quick", False) else CASES_PER_LANE
-    for batch in carry_out(iut, task, cases.between(lo, hi), LOSS_LIMIT, size):
+    for batch in _collecting_young(carry_out(iut, task, cases.between(lo, hi), LOSS_LIMIT, size)):
         if all(record.outcome == "pass" for record in batch) and _in_a_row(batch):
             first = number_of(batch[0].case) - lo
             letters[first : first + len(batch)] = LETTERS["pass"] * len(batch)
@@ -105,6 +106,18 @@ def carry(iut: Asked, task: Task, lo: int, hi: int) -> Generator[int, None, Answ
         lost = max(lost, LOSS_LIMIT)
     kept.sort(key=lambda record: number_of(record.case))
     return Answer(letters="".join(letters), faults=faults, losses=lost, cases=tuple(kept))
+
+
+def _collecting_young(batches: Iterator[list[CaseRecord]]) -> Iterator[list[CaseRecord]]:
+    """Hand batches on; meanwhile the garbage collector does not look again and again through what was there before."""
+    if gc.get_freeze_count():  # somebody else does so already
+        yield from batches
+        return
+    gc.freeze()
+    try:
+        yield from batches
+    finally:
+        gc.unfreeze()
 
 
 def _in_a_row(records: list[CaseRecord]) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pqvalidate.adapters.attach import attach
 from pqvalidate.adapters.framing import FrameBuffer, encode
 from pqvalidate.adapters.interface import Call, Fault, Ok, Rejected
-from pqvalidate.adapters.journal import MOST_ENTRIES, Journal
+from pqvalidate.adapters.journal import MOST_ENTRIES, Journal, Left, left_at
 from pqvalidate.adapters.replies import replies_in
 from pqvalidate.adapters.worker_batches import MOST_CALLS, answer_batch, batch_frame, single_requests, together_in_one
 
@@ -66,8 +69,20 @@ def numbers(messages: list[dict[str, Any]]) -> list[int]:
     return [number for message in messages for number in range(message["id"], message["id"] + len(message["many"]))]
 
 
-def test_replies_are_safe_before_they_are_sent_and_sent_once(tmp_path: Path) -> None:
-    ours, theirs = Journal(tmp_path / "j", create=True), Journal(tmp_path / "j")
+@pytest.fixture
+def ours(tmp_path: Path) -> Iterator[Left]:
+    made = Left(tmp_path / "j")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def theirs(ours: Left, tmp_path: Path) -> Journal:
+    assert ours.rest(0) == []
+    return Journal(tmp_path / "j")
+
+
+def test_replies_are_safe_before_they_are_sent_and_sent_once(ours: Left, theirs: Journal) -> None:
     channel = Channel()
     seen: list[list[bytes]] = []
 
@@ -82,8 +97,7 @@ def test_replies_are_safe_before_they_are_sent_and_sent_once(tmp_path: Path) -> 
     assert ours.rest(0) == []
 
 
-def test_replies_that_have_arrived_are_not_counted_again(tmp_path: Path) -> None:
-    ours, theirs = Journal(tmp_path / "j", create=True), Journal(tmp_path / "j")
+def test_replies_that_have_arrived_are_not_counted_again(ours: Left, theirs: Journal) -> None:
     theirs.begin(3)
     for number in range(3, 8):
         theirs.add(encode(number))
@@ -92,8 +106,9 @@ def test_replies_that_have_arrived_are_not_counted_again(tmp_path: Path) -> None
     assert ours.rest(8) == []
 
 
-def test_a_journal_that_vendor_code_has_scribbled_on_gives_what_is_whole(tmp_path: Path) -> None:
-    ours, theirs = Journal(tmp_path / "j", create=True), Journal(tmp_path / "j")
+def test_a_journal_that_vendor_code_has_scribbled_on_gives_what_is_whole(
+    ours: Left, theirs: Journal, tmp_path: Path
+) -> None:
     theirs.begin(1)
     theirs.add(encode(b"whole"))
     theirs.add(b"\xc4\xff no value")
@@ -107,20 +122,18 @@ def test_a_journal_that_vendor_code_has_scribbled_on_gives_what_is_whole(tmp_pat
         assert ours.rest(1) == left
 
 
-def test_a_reply_without_room_is_sent_at_once_and_in_order(tmp_path: Path) -> None:
-    Journal(tmp_path / "j", create=True)
+def test_a_reply_without_room_is_sent_at_once_and_in_order(theirs: Journal) -> None:
     channel = Channel()
     sizes = [10, 1 << 20, 20]
-    assert answer_batch({"id": 0}, map(bytes, sizes), Journal(tmp_path / "j"), channel)
+    assert answer_batch({"id": 0}, map(bytes, sizes), theirs, channel)
     sent = decoded(b"".join(channel.sent))
     assert numbers(sent) == [0, 1, 2]
     assert [len(reply) for message in sent for reply in message["many"]] == sizes
 
 
-def test_more_replies_than_there_are_places_are_sent_in_between(tmp_path: Path) -> None:
-    Journal(tmp_path / "j", create=True)
+def test_more_replies_than_there_are_places_are_sent_in_between(theirs: Journal) -> None:
     channel = Channel()
-    assert answer_batch({"id": 9}, iter([b""] * (2 * MOST_ENTRIES + 5)), Journal(tmp_path / "j"), channel)
+    assert answer_batch({"id": 9}, iter([b""] * (2 * MOST_ENTRIES + 5)), theirs, channel)
     assert numbers(decoded(b"".join(channel.sent))) == [9 + number for number in range(2 * MOST_ENTRIES + 5)]
 
 
@@ -140,9 +153,24 @@ def test_replies_among_many_are_believed_in_the_shape_of_their_operation(entries
     assert stale.kind == "protocol"
 
 
-def test_nothing_is_answered_after_the_process_says_that_it_dies(tmp_path: Path) -> None:
-    Journal(tmp_path / "j", create=True)
+def test_nothing_is_answered_after_the_process_says_that_it_dies(theirs: Journal) -> None:
     channel = Channel()
     answers: Iterator[dict[str, Any]] = iter([{"ok": {}}, {"died": "SystemExit"}, {"ok": {}}])
-    assert not answer_batch({"id": 0}, answers, Journal(tmp_path / "j"), channel)
+    assert not answer_batch({"id": 0}, answers, theirs, channel)
     assert numbers(decoded(b"".join(channel.sent))) == [0, 1]
+
+
+def test_without_room_for_the_file_of_replies_every_reply_is_sent_at_once(tmp_path: Path) -> None:
+    assert left_at(tmp_path / "no folder" / "j") is None
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    usual = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 19, hard))
+    try:
+        assert left_at(tmp_path / "j") is None
+        with attach("openssl") as iut:
+            calls = [Call(operation="keygen_from_seed", parameter_set="ML-KEM-768", inputs={"seed": bytes([n] * 64)})
+                     for n in range(100)]  # fmt: skip
+            assert {type(reply) for reply in iut.ask(calls)} == {Ok}
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, usual)

@@ -24,6 +24,7 @@ from pqvalidate.errors import AttachError, NoProcessError, UsageError
 KEM = "ML-KEM-768"
 ADAPTER = """
 import atexit, os, sys, time, pqvalidate
+from pathlib import Path
 
 class Kem:
     calls = 0
@@ -38,6 +39,10 @@ class Kem:
         if c == b"where": return pqvalidate.__file__.encode()
         if c == b"refuse": raise ValueError("refused")
         if c == b"raise": raise RuntimeError("raised")
+        if c == b"cut":
+            maps = Path("/proc/self/maps").read_text().split()
+            for path in {path for path in maps if path.startswith("/") and "replies" in path}: os.truncate(path, 0)
+            os._exit(9)
         if c == b"arguments": return repr(sys.argv).encode()
         return c
     def load_decapsulation_key(self, dk): return Kem()
@@ -54,10 +59,10 @@ def shown(reply: Reply) -> bytes | str:
     return bytes(reply.values["k"]) if isinstance(reply, Ok) else str(reply)
 
 
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
+@pytest.fixture(params=[False, True], ids=["one by one", "many in one message"])
+def session(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Session]:
     (tmp_path / "echo.py").write_text(ADAPTER)
-    target = Target(target="echo:implementation", path=(str(tmp_path),), sets=(KEM,))
+    target = Target(target="echo:implementation", path=(str(tmp_path),), sets=(KEM,), batches=request.param)
     with Session(target, Limits(call_seconds=20)) as started:
         yield started
 
@@ -86,6 +91,14 @@ def test_after_a_lost_process_the_next_call_gets_a_new_one(session: Session) -> 
 def test_no_more_calls_are_made_after_so_many_lost_processes(session: Session) -> None:
     replies = session.ask([decapsulate(c) for c in (b"die", b"raise", b"die", b"a")], most_losses=2)
     assert len(replies) == 3
+
+
+def test_vendor_code_that_cuts_off_the_file_of_replies_costs_its_own_process_alone(session: Session) -> None:
+    replies = session.ask([decapsulate(c) for c in (b"cut", b"b")])
+    assert [shown(reply) for reply in replies] == ["crash: exited with status 9 without a reply", b"b"]
+    first, *_, last = session.ask([decapsulate(c) for c in (b"a", b"cut", b"c")])
+    assert shown(first) in (b"a", "crash: exited with status 9 without a reply")  # kept, or cut off with the rest
+    assert shown(last) == b"c"
 
 
 def test_the_last_printed_line_goes_with_a_crash(session: Session) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -30,7 +31,8 @@ from pqvalidate.adapters.interface import (
     Signature,
     table_for,
     unasked,
-)
+)  # fmt: skip
+from pqvalidate.adapters.notes import other_version, speed_claims
 from pqvalidate.adapters.sandbox_paths import SandboxMode, wanted
 from pqvalidate.adapters.session import Hello, Limits, Session, Target, wire
 from pqvalidate.adapters.view import View
@@ -122,8 +124,8 @@ class Implementation:
             self._watched = under_valgrind(self._session.target.sandbox) if watched else ""
             refusals = tuple(f"{name}: the adapter refuses it: {why}" for name, why in hello["refused"].items())
             product = manifest.product
-            notes += _speed(manifest)
-            if said := _other_version(product.version, hello["version"]):
+            notes += speed_claims(manifest)
+            if said := other_version(product.version, hello["version"]):
                 notes += (said,)
             self.subject = Subject(
                 vendor=product.vendor, name=product.name, version=_version(product.version or hello["version"], file),
@@ -184,6 +186,15 @@ class Implementation:
         """
         replies = Watching(self._session).ask(calls, most_losses)
         return [unasked(reply) if type(reply) is Fault else reply for reply in replies] if self._bridged else replies
+
+    @contextmanager
+    def waiting_filled(self, work: Callable[[], bool]) -> Iterator[None]:
+        """Call ``work`` between two looks for replies, until it returns False; it does little at a time."""
+        self._session.meanwhile = work
+        try:
+            yield
+        finally:
+            self._session.meanwhile = None
 
     @property
     def quick(self) -> bool:
@@ -291,22 +302,6 @@ def _version(version: str, file: Path) -> str:
     return version
 
 
-def _speed(manifest: Manifest) -> tuple[str, ...]:
-    """Return a note for each claim on speed: a run does not judge it, and must not pass over it in silence."""
-    return tuple(
-        f"the vendor claims that {claim.operation} of {claim.parameter_set} is at least {claim.at_least:g} times as"
-        f" fast as that of {claim.of}; this run did not judge that, `pqvalidate bench` does"
-        for claim in manifest.claims.performance
-    )
-
-
-def _other_version(stated: str, said: str) -> str:
-    """Return a note where an implementation names another version of itself than the manifest; or nothing."""
-    if not stated or not said or stated == said:
-        return ""
-    return f"the manifest states version {stated}; the implementation says {said}"
-
-
 def session_of(manifest: Manifest, file: Path, sandbox: SandboxMode = "auto", extra: Sequence[Path] = ()) -> Session:
     """Start the implementation of a manifest and return the conversation with it.
 
@@ -348,9 +343,18 @@ def _target(manifest: Manifest, file: Path, sandbox: SandboxMode, extra: Sequenc
         target=_bridge(manifest) or attach_.target, settings=settings, counted=bool(settings.get("library")),
         path=tuple(str((file.parent / p).resolve()) for p in attach_.path),
         sets=manifest.claims.conformance, ask_version=not manifest.product.version,
-        environment={**passed, **attach_.environment}, batches=attach_.kind in ("c-abi", "liboqs"),
+        environment={**passed, **attach_.environment}, batches=_in_batches(manifest),
         sandbox=wanted(sandbox, manifest, file, extra),
     )  # fmt: skip
+
+
+def _in_batches(manifest: Manifest) -> bool:
+    """Return whether many calls may travel together: where the worker makes them through an adapter of this package.
+
+    A vendor's own adapter is asked one by one, so that a fault belongs to its call whatever it does to the worker.
+    """
+    attach_ = manifest.attach
+    return attach_.kind in ("c-abi", "liboqs") or attach_.target.startswith(f"{built_in.__name__}.")
 
 
 def _settings(manifest: Manifest, file: Path) -> dict[str, Any]:

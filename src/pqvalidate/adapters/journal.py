@@ -7,6 +7,7 @@ both processes have mapped, so that a crash in the midst of a batch still belong
 from __future__ import annotations
 
 import mmap
+import os
 import struct
 from pathlib import Path
 from typing import Any, Final
@@ -24,23 +25,20 @@ _DATA = _ENDS + _END.size * MOST_ENTRIES
 
 
 class Journal:
-    """Replies that are not sent yet, in a mapped file of 1 MiB.
+    """Replies that are not sent yet, in a mapped file of 1 MiB, as the worker keeps them.
 
     It begins with the number of the first reply (u64) and where each reply ends (u32, 0 from the first free place on).
 
     Args:
-        path: the file; its folder belongs to the worker alone.
-        create: whether to make it, as the host does.
+        path: the file, which the host has made; its folder belongs to the worker alone.
 
     Raises:
-        OSError: the file cannot be made or mapped.
+        OSError: the file cannot be mapped.
 
     """
 
-    def __init__(self, path: Path, *, create: bool = False) -> None:
-        with path.open("w+b" if create else "r+b") as file:
-            if create:
-                file.truncate(_SIZE)
+    def __init__(self, path: Path) -> None:
+        with path.open("r+b") as file:
             self._map = mmap.mmap(file.fileno(), _SIZE)
         self._number, self._count, self._end = 0, 0, _DATA
 
@@ -65,17 +63,50 @@ class Journal:
         """Return the message with the replies that are kept, empty if there are none."""
         return pack_many(self._number, self._count, self._map[_DATA : self._end]) if self._count else b""
 
+
+class Left:
+    """The same file as the host reads it. It does not map it: whoever cuts off a mapped file kills its reader.
+
+    Args:
+        path: the file, which is made.
+
+    Raises:
+        OSError: it cannot be made, or there is no room for all of it: where room lacks, a mapped file kills who writes.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        with path.open("w+b") as file:
+            file.write(bytes(_SIZE))
+            file.flush()
+            self._descriptor = os.dup(file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
     def rest(self, number: int) -> list[Any]:
-        """Return the replies from ``number`` on that a lost worker left; what is malformed ends them."""
-        (first,) = _NUMBER.unpack_from(self._map)
+        """Return the replies from ``number`` on that a lost worker left; what is malformed or cut off ends them."""
+        data = os.pread(self._descriptor, _SIZE, 0)
         found: list[Any] = []
+        if len(data) < _DATA:
+            return found
+        (first,) = _NUMBER.unpack_from(data)
         begin = _DATA
-        for (end,) in _END.iter_unpack(self._map[_ENDS:_DATA]):
-            if not begin < end <= _SIZE:
+        for (end,) in _END.iter_unpack(data[_ENDS:_DATA]):
+            if not begin < end <= len(data):
                 break
             try:
-                found.append(unpack(self._map[begin:end]))
+                found.append(unpack(data[begin:end]))
             except FrameError:
                 break
             begin = end
         return found[number - first :] if first <= number else []
+
+
+def left_at(path: Path) -> Left | None:
+    """Make the file; return None where it cannot be made, and the worker then has to send every reply at once."""
+    try:
+        return Left(path)
+    except OSError:
+        return None

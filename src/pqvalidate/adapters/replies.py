@@ -158,3 +158,15 @@ def printable(value: object) -> str:
     """Return at most 500 characters of a text from outside, on one line and without control characters."""
     plain = "".join(c if c.isprintable() else " " for c in str(value)[: 2 * _LONGEST_TEXT])
     return " ".join(plain.split())[:_LONGEST_TEXT]
+
+
+def last_words(log: str) -> str:
+    """Return a remark with the last line of what a child has printed, or nothing."""
+    printed = printable(log.strip().rpartition("\n")[2])
+    return f"; the last line that it printed: {printed[:160]}" if printed else ""
+
+
+def until_restart(calls: Sequence[Call], begin: int) -> Sequence[Call]:
+    """Return the calls from number ``begin`` on up to the next that asks for a new process."""
+    end = next((n for n in range(begin, len(calls)) if calls[n].operation == "restart"), len(calls))
+    return calls[begin:end]

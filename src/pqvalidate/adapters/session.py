@@ -6,7 +6,7 @@ import os
 import secrets
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NotRequired, Self, TypedDict
@@ -16,10 +16,10 @@ import msgspec
 from pqvalidate.adapters.framing import FrameBuffer, FrameError, LineBuffer, pack
 from pqvalidate.adapters.interface import Call, Fault, Ok, Reply
 from pqvalidate.adapters.journal import NAME as JOURNAL
-from pqvalidate.adapters.journal import Journal
+from pqvalidate.adapters.journal import Left, left_at
 from pqvalidate.adapters.pace import Pace
 from pqvalidate.adapters.process import ChildProcess, on_main_thread, python_worker, receive, send
-from pqvalidate.adapters.replies import printable, replies_in, reply_of, reply_to, wire
+from pqvalidate.adapters.replies import last_words, printable, replies_in, reply_of, reply_to, until_restart, wire
 from pqvalidate.adapters.worker_batches import batch_frame, together_in_one
 from pqvalidate.errors import AttachError, NoProcessError, UsageError
 
@@ -97,10 +97,12 @@ class Session:
         self.restarts = 0
         self.killed_from_outside = False
         self.pace = Pace()
+        self.meanwhile: Callable[[], bool] | None = None  # see Implementation.waiting_filled
         self._closed = False
         self._forks = False
         self._beyond_revival: Fault | None = None
         self._child: ChildProcess | None = None
+        self._journal: Left | None = None
         self._buffer: FrameBuffer | LineBuffer = FrameBuffer()
         self.hello = self._start()
 
@@ -129,6 +131,9 @@ class Session:
             child.kill()
 
     def _lose(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
         if self._child is not None:
             child, self._child = self._child, None
             child.end()
@@ -155,7 +160,7 @@ class Session:
             if not_there := self.revive():
                 replies.append(not_there)
             else:
-                self._exchange(_until_restart(calls, len(replies)), replies)
+                self._exchange(until_restart(calls, len(replies)), replies)
             if self._child is None:
                 if self.killed_from_outside and retried != len(replies):
                     replies.pop()
@@ -220,7 +225,6 @@ class Session:
     def _start(self) -> Hello:
         self._buffer = FrameBuffer()
         self._ending: Fault | None = None
-        self._journal: Journal | None = None
         self._next_id = secrets.randbits(31)  # unpredictable, so that a stale or invented reply does not match
         try:
             self._child = self._new_child()
@@ -233,7 +237,7 @@ class Session:
             raise AttachError(f"{self.target.target} could not be started: {error}.") from None
         try:
             if self.target.batches:
-                self._journal = Journal(Path(self._child.scratch.name) / JOURNAL, create=True)
+                self._journal = left_at(Path(self._child.scratch.name) / JOURNAL)
             return self._greet(self._child)
         except BaseException:
             self._lose()
@@ -312,7 +316,7 @@ class Session:
             late = f"no reply within {self._seconds(calls[answered])} s"
             message = self._next_reply(child, outgoing, deadline, late, self._next_id + answered)
             if isinstance(message, Fault) and message.kind == "crash":
-                message = Fault("crash", f"{message.why}{_last_words(child)}")
+                message = Fault("crash", f"{message.why}{last_words(child.log_tail())}")
             number = self._next_id + answered
             if answered and not isinstance(message, Fault) and message.get("id") == before:
                 # The call before was answered twice. Taking that back leaves this one unanswered, to be asked again.
@@ -368,6 +372,7 @@ class Session:
         self, child: ChildProcess, outgoing: deque[memoryview], deadline: float, late: str
     ) -> dict[str, Any] | Fault:
         """Return the next whole message, sending ``outgoing`` meanwhile; a part of a message moves no deadline."""
+        working = self.meanwhile is not None
         while True:
             try:
                 message = self._buffer.next()
@@ -375,10 +380,11 @@ class Session:
                 return Fault("protocol", printable(error))
             if message is not None:
                 return message
-            left = deadline - time.monotonic()
-            if left <= 0:
+            now = time.monotonic()
+            if now >= deadline:
                 return Fault("timeout", late)
-            readable, writable, ended = child.wait_readable(left, writing=bool(outgoing))
+            wait = 0 if working else deadline - now
+            readable, writable, ended = child.wait_readable(wait, writing=bool(outgoing))
             if writable and not send(child, outgoing):
                 outgoing.clear()
             if readable or ended:
@@ -387,13 +393,7 @@ class Session:
                     self._buffer.feed(data)
                 elif data is not None or ended:
                     return Fault("crash", child.how_it_ended())
-
-
-def _last_words(child: ChildProcess) -> str:
-    printed = printable(child.log_tail().strip().rpartition("\n")[2])
-    return f"; the last line that it printed: {printed[:160]}" if printed else ""
-
-
-def _until_restart(calls: Sequence[Call], begin: int) -> Sequence[Call]:
-    end = next((n for n in range(begin, len(calls)) if calls[n].operation == "restart"), len(calls))
-    return calls[begin:end]
+            elif working and not writable:
+                now = time.monotonic()
+                working = self.meanwhile is not None and self.meanwhile()
+                deadline += time.monotonic() - now  # the limit is on the child's time, not on ours
