@@ -100,6 +100,7 @@ def measured(iut: str, rounds: int) -> dict[str, Any]:
     return {
         "iut": iut, "cases": seen["cases"], "seconds": middle(ours), "bare": middle(bare),
         "ratio": middle([a / b for a, b in zip(ours, bare, strict=True)]), "whole command": whole,
+        "asking": middle([row["run"] / b for row, b in zip(stages, bare, strict=True)]),
         "stages": {name: middle([row[name] for row in stages]) for name in stages[0]},
     }  # fmt: skip
 
@@ -110,7 +111,8 @@ def table(found: dict[str, Any]) -> str:
         ("all cases from a cold start", f"{found['seconds']:.2f} s", f"<= {MOST_SECONDS:g} s"),
         *((f"  {name}", f"{seconds:.2f} s", "") for name, seconds in found["stages"].items()),
         ("the same calls in a bare loop", f"{found['bare']:.2f} s", ""),
-        ("cold start beside the bare loop", f"{found['ratio']:.2f}", f"<= {MOST_RATIO:g}"),
+        ("asking all of them beside the bare loop", f"{found['asking']:.2f}", f"<= {MOST_RATIO:g}"),
+        ("all from a cold start beside it", f"{found['ratio']:.2f}", ""),
         ("the whole command, with controls", f"{found['whole command']:.2f} s", ""),
     ]
     head = f"{found['iut']}, {found['cases']} published cases"
