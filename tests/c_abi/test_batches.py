@@ -16,6 +16,7 @@ from pqvalidate.adapters.interface import Call, Fault, Ok, Rejected
 from pqvalidate.adapters.journal import MOST_ENTRIES, Journal, Left, left_at
 from pqvalidate.adapters.replies import replies_in
 from pqvalidate.adapters.worker_batches import MOST_CALLS, answer_batch, batch_frame, single_requests, together_in_one
+from pqvalidate.vendors import manifest_path
 
 
 def call(operation: str = "decapsulate", name: str = "ML-KEM-768", **inputs: Any) -> Call:
@@ -71,7 +72,8 @@ def numbers(messages: list[dict[str, Any]]) -> list[int]:
 
 @pytest.fixture
 def ours(tmp_path: Path) -> Iterator[Left]:
-    made = Left(tmp_path / "j")
+    made = left_at(tmp_path / "j")
+    assert made
     yield made
     made.close()
 
@@ -160,6 +162,10 @@ def test_nothing_is_answered_after_the_process_says_that_it_dies(theirs: Journal
     assert numbers(decoded(b"".join(channel.sent))) == [0, 1]
 
 
+def keygen(number: int) -> Call:
+    return Call(operation="keygen_from_seed", parameter_set="ML-KEM-768", inputs={"seed": bytes([number] * 64)})
+
+
 def test_without_room_for_the_file_of_replies_every_reply_is_sent_at_once(tmp_path: Path) -> None:
     assert left_at(tmp_path / "no folder" / "j") is None
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -167,10 +173,35 @@ def test_without_room_for_the_file_of_replies_every_reply_is_sent_at_once(tmp_pa
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 19, hard))
     try:
         assert left_at(tmp_path / "j") is None
+        assert not (tmp_path / "j").exists(), "half a file would take the room of others"
         with attach("openssl") as iut:
-            calls = [Call(operation="keygen_from_seed", parameter_set="ML-KEM-768", inputs={"seed": bytes([n] * 64)})
-                     for n in range(100)]  # fmt: skip
-            assert {type(reply) for reply in iut.ask(calls)} == {Ok}
+            assert {type(reply) for reply in iut.ask([keygen(number) for number in range(100)])} == {Ok}
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, usual)
+
+
+def test_the_room_for_replies_is_taken_before_they_come(ours: Left, tmp_path: Path) -> None:
+    assert ours.rest(0) == []
+    assert (tmp_path / "j").stat().st_blocks * 512 >= (tmp_path / "j").stat().st_size
+
+
+def test_calls_of_built_in_adapters_and_c_libraries_travel_together_and_those_of_vendors_alone(tmp_path: Path) -> None:
+    source = manifest_path("openssl")
+    (tmp_path / "copy.toml").write_bytes(source.read_bytes())
+    for named, together in (("openssl", True), (tmp_path / "copy.toml", False)):
+        with attach(named) as iut:
+            assert iut.session.target.batches is together
+            made = iut.ask([keygen(number) for number in range(9)])
+            assert [reply.values["dk"] for reply in made if isinstance(reply, Ok)] == [
+                bytes([n] * 64) for n in range(9)
+            ]
+
+
+def test_a_new_process_costs_no_descriptor_for_good() -> None:
+    with attach("openssl") as iut:
+        iut.ask([keygen(0)])
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for number in range(5):
+            iut.ask([Call(operation="restart", parameter_set="ML-KEM-768", inputs={}), keygen(number)])
+        assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -144,6 +144,15 @@ def test_a_package_as_target_is_found_by_its_init_file(tmp_path: Path) -> None:
     assert [artefact.path for artefact in found(tmp_path, target="deep.adapter:x")] == ["__init__.py"]
 
 
+def test_a_file_that_is_named_like_a_module_of_this_package_does_not_stand_in_for_it(tmp_path: Path) -> None:
+    """The worker has imported this package before, so that file would be signed for and never run."""
+    file = tmp_path / "pqvalidate" / "vendors" / "openssl.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("implementation = None\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"pqvalidate\.vendors\.openssl is not in a folder"):
+        found(tmp_path, target="pqvalidate.vendors.openssl:implementation")
+
+
 def test_nothing_that_identifies_the_implementation_is_an_error(tmp_path: Path) -> None:
     error = problem(tmp_path)
     assert error.place == "attach.target"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any, cast
 import pytest
 
 from pqvalidate.adapters.attach import Implementation, attach
-from pqvalidate.adapters.interface import Call, Ok, Reply
+from pqvalidate.adapters.interface import Call, Fault, Ok, Reply
 from pqvalidate.planner import Task
 from pqvalidate.scheduler import CASES_PER_LANE, carry_out
 from pqvalidate.shard_work import carry
@@ -105,6 +106,56 @@ def test_scripts_are_resumed_while_other_cases_are_being_asked() -> None:
     assert sum(len(records) for records in carry_out(iut, planned, planned.cases, 1)) == CASES_PER_LANE * LANES
     at_both_ends = 2 * CASES_PER_LANE  # the first lane begins, and the last one ends, while nobody is being asked
     assert resumed == {True: 2 * CASES_PER_LANE * LANES - at_both_ends, False: at_both_ends}
+
+
+def test_lost_processes_of_all_lanes_count_and_the_rest_has_no_record() -> None:
+    class Dying(Echo):
+        lost = 0
+
+        def ask(self, calls: Sequence[Call], most_losses: int | None = None) -> list[Reply]:
+            assert most_losses
+            replies: list[Reply] = []
+            for number, reply in enumerate(super().ask(calls)):
+                dies = number % 40 == 39  # three of a lane
+                self.lost += dies
+                replies.append(Fault("crash", "died") if dies else reply)
+                if sum(isinstance(one, Fault) for one in replies) == most_losses:
+                    break
+            return replies
+
+    def once(case: Drawn, _asking: Asking) -> Script:
+        (reply,) = yield [call(case.number)]
+        return PASS if isinstance(reply, Ok) else CaseResult(outcome="fail", why=str(reply), fault="crash")
+
+    iut, planned = Dying(3), task(once, CASES_PER_LANE * LANES)
+    records = [record for found in carry_out(iut, planned, planned.cases, 10) for record in found]
+    assert iut.lost == 10
+    assert [record.outcome for record in records].count("fail") == 10
+    assert len(records) == 3 * CASES_PER_LANE + 40, "none after the tenth"
+
+
+def test_while_the_oracle_computes_the_implementation_is_asked() -> None:
+    asked, waited = threading.Event(), list[bool]()
+
+    def slow_oracle(_name: str, numbers: Sequence[int]) -> list[int]:
+        waited.append(asked.wait(20))
+        return list(numbers)
+
+    class Asked(Echo):
+        def ask(self, calls: Sequence[Call], most_losses: int | None = None) -> list[Reply]:
+            replies = super().ask(calls, most_losses)  # with all the patience in the world
+            asked.set()
+            return replies
+
+    def later(case: Drawn, _asking: Asking) -> Script:
+        if case.number >= CASES_PER_LANE:
+            yield [Compute(slow_oracle, KEM, (case.number,))]
+        yield [call(case.number)]
+        return PASS
+
+    planned = task(later, CASES_PER_LANE * 2)
+    assert sum(len(records) for records in carry_out(Asked(100_000), planned, planned.cases, 1)) == 2 * CASES_PER_LANE
+    assert waited == [True]
 
 
 ADAPTER = """

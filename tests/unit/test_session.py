@@ -32,6 +32,7 @@ class Kem:
         Kem.calls += 1
         if c == b"die": os._exit(9)
         if c == b"wait": time.sleep(30)
+        if c == b"nap": time.sleep(0.8)
         if c == b"abort": os.write(2, b"first line\\nheap is \\x1b[31mcorrupt\\n"); os.abort()
         if c == b"pid": return str(os.getpid()).encode()
         if c == b"hook": atexit.register(time.sleep, 60)
@@ -43,6 +44,10 @@ class Kem:
             maps = Path("/proc/self/maps").read_text().split()
             for path in {path for path in maps if path.startswith("/") and "replies" in path}: os.truncate(path, 0)
             os._exit(9)
+        if c == b"unplug":
+            for name in os.listdir("/proc/self/fd"):
+                if Path(f"/proc/self/fd/{name}").is_socket(): os.close(int(name))
+            return c
         if c == b"arguments": return repr(sys.argv).encode()
         return c
     def load_decapsulation_key(self, dk): return Kem()
@@ -99,6 +104,45 @@ def test_vendor_code_that_cuts_off_the_file_of_replies_costs_its_own_process_alo
     first, *_, last = session.ask([decapsulate(c) for c in (b"a", b"cut", b"c")])
     assert shown(first) in (b"a", "crash: exited with status 9 without a reply")  # kept, or cut off with the rest
     assert shown(last) == b"c"
+
+
+def test_a_process_that_lost_its_connection_is_missed_also_where_all_replies_were_kept(session: Session) -> None:
+    restart = Call(operation="restart", parameter_set=KEM, inputs={})
+    calls = [decapsulate(b"a"), decapsulate(b"unplug"), decapsulate(b"b"), restart, decapsulate(b"c")]
+    replies = session.ask(calls)
+    assert [isinstance(reply, Fault) for reply in replies].count(True) == 1, (
+        "in silence, it would be as if it were sound"
+    )
+    assert isinstance(replies[1], Fault) or "after replies to all calls in flight" in str(replies[2])
+    assert shown(replies[4]) == b"c"
+    assert [shown(reply) for reply in session.ask([decapsulate(b"d")])] == [b"d"]
+
+
+def test_a_reply_that_came_in_time_counts_although_this_process_was_kept_from_looking(session: Session) -> None:
+    """Something else holds the interpreter while the reply comes and the limit passes."""
+    session.limits = Limits(call_seconds=1)
+    session.ask([decapsulate(b"a")])
+    interval = sys.getswitchinterval()
+
+    def hold() -> None:
+        time.sleep(0.1)
+        sys.setswitchinterval(2)
+        end = time.monotonic() + 1.4
+        while time.monotonic() < end:
+            pass
+
+    def work() -> bool:
+        return True
+
+    holder = threading.Thread(target=hold)
+    session.meanwhile = work
+    try:
+        holder.start()
+        assert [shown(reply) for reply in session.ask([decapsulate(b"nap")])] == [b"nap"]
+    finally:
+        session.meanwhile = None
+        sys.setswitchinterval(interval)
+        holder.join()
 
 
 def test_the_last_printed_line_goes_with_a_crash(session: Session) -> None:

@@ -52,8 +52,13 @@ def artefact_folders(manifest: Manifest, file: Path) -> tuple[Path, ...]:
 
 
 def module_file(manifest: Manifest, file: Path) -> Path | None:
-    """Return the file of the target module below the manifest's import path, if it is there."""
+    """Return the file of the target module below the manifest's import path, if it is there and is what is imported.
+
+    A module of this package is never looked for there: the worker has imported the package before.
+    """
     relative = Path(*manifest.attach.target.partition(":")[0].split("."))
+    if relative.parts[:1] == (__name__.partition(".")[0],):
+        return None
     for entry in manifest.attach.path:
         for candidate in (relative.with_suffix(".py"), relative / "__init__.py"):
             path = file.parent / entry / candidate

@@ -343,18 +343,17 @@ def _target(manifest: Manifest, file: Path, sandbox: SandboxMode, extra: Sequenc
         target=_bridge(manifest) or attach_.target, settings=settings, counted=bool(settings.get("library")),
         path=tuple(str((file.parent / p).resolve()) for p in attach_.path),
         sets=manifest.claims.conformance, ask_version=not manifest.product.version,
-        environment={**passed, **attach_.environment}, batches=_in_batches(manifest),
+        environment={**passed, **attach_.environment}, batches=_in_batches(manifest, file),
         sandbox=wanted(sandbox, manifest, file, extra),
     )  # fmt: skip
 
 
-def _in_batches(manifest: Manifest) -> bool:
-    """Return whether many calls may travel together: where the worker makes them through an adapter of this package.
+def _in_batches(manifest: Manifest, file: Path) -> bool:
+    """Return whether many calls may travel together: those to C libraries and to the built-in implementations.
 
     A vendor's own adapter is asked one by one, so that a fault belongs to its call whatever it does to the worker.
     """
-    attach_ = manifest.attach
-    return attach_.kind in ("c-abi", "liboqs") or attach_.target.startswith(f"{built_in.__name__}.")
+    return manifest.attach.kind in ("c-abi", "liboqs") or file.parent == Path(built_in.__file__).parent
 
 
 def _settings(manifest: Manifest, file: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,18 +69,12 @@ class Left:
     """The same file as the host reads it. It does not map it: whoever cuts off a mapped file kills its reader.
 
     Args:
-        path: the file, which is made.
-
-    Raises:
-        OSError: it cannot be made, or there is no room for all of it: where room lacks, a mapped file kills who writes.
+        descriptor: of the file, open for reading; it is this object's to close.
 
     """
 
-    def __init__(self, path: Path) -> None:
-        with path.open("w+b") as file:
-            file.write(bytes(_SIZE))
-            file.flush()
-            self._descriptor = os.dup(file.fileno())
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
 
     def close(self) -> None:
         """Close the file."""
@@ -105,8 +100,18 @@ class Left:
 
 
 def left_at(path: Path) -> Left | None:
-    """Make the file; return None where it cannot be made, and the worker then has to send every reply at once."""
+    """Make the file; return None without room for all of it, and the worker then has to send every reply at once.
+
+    The room has to be there before the file is mapped: where it lacks, whoever writes is killed.
+    """
     try:
-        return Left(path)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError:
         return None
+    with suppress(OSError):
+        if os.write(descriptor, bytes(_SIZE)) == _SIZE:
+            return Left(descriptor)
+    os.close(descriptor)
+    with suppress(OSError):
+        path.unlink()
+    return None

@@ -7,7 +7,6 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NotRequired, Self, TypedDict
 
@@ -20,6 +19,7 @@ from pqvalidate.adapters.journal import Left, left_at
 from pqvalidate.adapters.pace import Pace
 from pqvalidate.adapters.process import ChildProcess, on_main_thread, python_worker, receive, send
 from pqvalidate.adapters.replies import last_words, printable, replies_in, reply_of, reply_to, until_restart, wire
+from pqvalidate.adapters.target import Limits, Target
 from pqvalidate.adapters.worker_batches import batch_frame, together_in_one
 from pqvalidate.errors import AttachError, NoProcessError, UsageError
 
@@ -34,38 +34,6 @@ _BREATH = 1.0
 """Seconds until a second try, when this machine could not start a process: a shortage passes, or it does not."""
 
 _MOST_LOG = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Bounds on a child: seconds per call and for the start, bytes of memory and of any file it writes."""
-
-    call_seconds: int = 20
-    start_seconds: int = 60
-    memory_bytes: int = 2 << 30
-    file_bytes: int = 1 << 20
-    descriptors: int = 256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """What the Python worker imports: ``module:callable``, import path, parameter sets; whether to ask a version.
-
-    With ``settings``, the callable is one of this package's own bridges to other kinds: it is called with them, and
-    what it returns is then asked for each parameter set. ``counted`` says that ``adapters.counting`` can count its
-    instructions. ``sandbox`` is what ``adapters.sandbox.apply`` is told; nothing for no sandbox. With ``batches``,
-    calls of one operation travel together.
-    """
-
-    target: str
-    path: tuple[str, ...] = ()
-    sets: tuple[str, ...] = ()
-    ask_version: bool = False
-    environment: dict[str, str] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
-    counted: bool = False
-    sandbox: dict[str, Any] = field(default_factory=dict)
-    batches: bool = False
 
 
 class Hello(TypedDict):
@@ -338,6 +306,10 @@ class Session:
             answered += len(found)
             deadline = time.monotonic() + self._seconds(calls[min(answered, len(calls) - 1)])
         self._next_id += answered
+        if self._ending is not None:  # it had made all replies, but could not send them any more
+            replies[-1] = Fault(self._ending.kind, f"after replies to all calls in flight: {self._ending.why}")
+            self.killed_from_outside = self._ending.kind == "crash" and child.killed_from_outside()
+            self._lose()
 
     def _next_reply(
         self, child: ChildProcess, outgoing: deque[memoryview], deadline: float, late: str, number: int
@@ -372,7 +344,7 @@ class Session:
         self, child: ChildProcess, outgoing: deque[memoryview], deadline: float, late: str
     ) -> dict[str, Any] | Fault:
         """Return the next whole message, sending ``outgoing`` meanwhile; a part of a message moves no deadline."""
-        working = self.meanwhile is not None
+        working, late_already = self.meanwhile is not None, False
         while True:
             try:
                 message = self._buffer.next()
@@ -380,11 +352,11 @@ class Session:
                 return Fault("protocol", printable(error))
             if message is not None:
                 return message
-            now = time.monotonic()
-            if now >= deadline:
+            left = deadline - time.monotonic()
+            if late_already:
                 return Fault("timeout", late)
-            wait = 0 if working else deadline - now
-            readable, writable, ended = child.wait_readable(wait, writing=bool(outgoing))
+            late_already = left <= 0  # but a reply may have come while this process was kept from looking
+            readable, writable, ended = child.wait_readable(0 if working else left, writing=bool(outgoing))
             if writable and not send(child, outgoing):
                 outgoing.clear()
             if readable or ended:
