@@ -83,9 +83,7 @@ def _costly(reply: Reply) -> bool:
     return isinstance(reply, Fault) and reply.kind != "exception"
 
 
-def _ask(
-    iut: Asked, calls: Sequence[Call], most_losses: int, meanwhile: Callable[[], bool]
-) -> list[Reply]:  # fmt: skip
+def _ask(iut: Asked, calls: Sequence[Call], most_losses: int, meanwhile: Callable[[], bool]) -> list[Reply]:
     """Ask; an implementation for whose replies one has to wait has the waiting filled with work."""
     filled = getattr(iut, "waiting_filled", nullcontext)
     with filled(meanwhile):

@@ -31,7 +31,7 @@ from pqvalidate.adapters.interface import (
     Signature,
     table_for,
     unasked,
-)  # fmt: skip
+)
 from pqvalidate.adapters.notes import other_version, speed_claims
 from pqvalidate.adapters.sandbox_paths import SandboxMode, wanted
 from pqvalidate.adapters.session import Hello, Limits, Session, Target, wire
