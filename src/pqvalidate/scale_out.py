@@ -118,7 +118,7 @@ def _cluster(executor: str, mission: Mission) -> Iterator[Crew]:
         raise UsageError(
             "--executor dask:// needs the package distributed; install it with: pip install 'pqvalidate[dask]'"
         ) from None
-    for name in ("distributed", "distributed.client"):  # what matters is said in a sentence of ours
+    for name in ("distributed", "distributed.client", "tornado.application"):  # we say what matters
         logging.getLogger(name).setLevel(logging.CRITICAL)
     found = _DASK.fullmatch(executor)
     place = found["place"] if found else ""

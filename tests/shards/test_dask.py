@@ -143,7 +143,10 @@ def test_a_scheduler_that_goes_ends_the_run_with_a_sentence_and_resume_goes_on(
 
 
 def test_without_a_scheduler_the_run_ends_with_a_sentence(tmp_path: Path) -> None:
-    planted = "import pqvalidate.scale_out\npqvalidate.scale_out._CONNECT_SECONDS = 1"
+    planted = (
+        "import pqvalidate.scale_out, atexit, logging\npqvalidate.scale_out._CONNECT_SECONDS = 1\n"
+        "atexit.register(lambda: logging.getLogger('tornado.application').error('Traceback of a lost connection'))"
+    )
     ran = done("--out", tmp_path / "b", "--executor", "dask://127.0.0.1:1", planted=planted)
     assert ran.returncode == 2, ran.stderr
     assert "no scheduler of dask answers at 127.0.0.1:1" in ran.stderr
